@@ -1,0 +1,201 @@
+// Replace a running server with a new build, and lose nothing.
+//
+// What stays true when things fail:
+// - Until the successor is serving, the incumbent serves.
+// - The listening sockets are never closed while somebody may need them.
+// - At most one generation accepts at any time.
+// - An upgrade can be taken back until it is committed.
+// - Every wait has a deadline.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "relaunch/error.hpp"
+#include "relaunch/export.hpp"
+#include "relaunch/listener.hpp"
+#include "relaunch/log.hpp"
+#include "relaunch/outcome.hpp"
+
+namespace relaunch {
+
+/// A program and its arguments: never a shell line.
+struct Command {
+  Command() = default;
+  Command(std::initializer_list<std::string> words) : arguments(words) {}
+  explicit Command(std::vector<std::string> words)
+      : arguments(std::move(words)) {}
+
+  /// UTF-8. The first is the program: a path, or a name looked up in PATH.
+  /// Empty: no build; the artifact is taken as it is.
+  std::vector<std::string> arguments;
+  /// Empty: the program's working folder.
+  std::filesystem::path folder;
+  /// "NAME=VALUE", added to the program's own environment.
+  std::vector<std::string> environment;
+};
+
+/// Every wait of an upgrade. Steady clock. Zero is refused: no wait is endless.
+struct Deadlines {
+  using ms = std::chrono::milliseconds;
+  /// The build command, with its whole process tree.
+  ms build = std::chrono::minutes{10};
+  /// Copying and hashing the artifact.
+  ms stage = std::chrono::minutes{1};
+  /// From launch until the successor has adopted what it was given.
+  ms hello = std::chrono::seconds{20};
+  /// From then until Upgrader::ready() in the successor, which may ask for
+  /// more (Upgrader::extend_ready) up to ready_cap.
+  ms ready = std::chrono::seconds{60};
+  ms ready_cap = std::chrono::minutes{10};
+  /// Until every AcceptHooks::pause and on_yield has finished.
+  ms pause = std::chrono::seconds{5};
+  /// From the turn's leaving until the successor serves; the way back too.
+  ms turn = std::chrono::seconds{5};
+  /// How long the successor must serve in health before the commit.
+  ms probation = std::chrono::seconds{3};
+  /// Between two questions for its health in probation, and how long one
+  /// answer may take.
+  ms health_interval = std::chrono::milliseconds{500};
+  ms health = std::chrono::seconds{2};
+  /// For the requests of a generation that leaves; then it is asked to stop,
+  /// and killed when `grace` has passed too.
+  ms drain = std::chrono::seconds{30};
+  ms grace = std::chrono::seconds{2};
+};
+
+/// How the next generation is started; on_launch may change it.
+struct LaunchPlan {
+  std::vector<std::string> arguments;  ///< as this generation's, name first
+  std::filesystem::path folder;        ///< as this generation began
+  std::vector<std::string> environment;
+};
+
+/// Runs a function where the application runs, later, from any thread.
+using Executor = std::function<void(std::function<void()>)>;
+
+struct Options {
+  /// Names the state folder. ASCII letters, digits, '-', '_', '.'. Empty: the
+  /// program's file name.
+  std::string name;
+  Command build;
+  /// What the build leaves: the program's file, or a folder that holds it.
+  /// Relative paths start at the working folder at construction.
+  std::filesystem::path artifact;
+  /// Where in an artifact folder the program is; empty for a file.
+  std::filesystem::path executable;
+  /// Empty: by the system's custom, e.g. ~/.local/state/relaunch/<name>.
+  std::filesystem::path state_folder;
+  Deadlines deadlines;
+  /// Committed releases that are kept beside the current one.
+  unsigned keep_releases = 3;
+  /// Where callbacks run, and where the successor's health is asked: it counts
+  /// as alive only if this executor runs things. Empty: callbacks run on the
+  /// library's thread, and health is asked only if on_health was given, which
+  /// then answers for that thread alone.
+  Executor executor;
+  LogSink log;
+  std::function<void(LaunchPlan&)> on_launch;
+  /// Take TERM, INT and QUIT (Windows: console events and the stop event) and
+  /// drain on them. Off: the host's own handlers are left alone.
+  bool handle_stop_requests = false;
+};
+
+/// What a generation that leaves is told. Copies share one state.
+class RELAUNCH_EXPORT Drain {
+ public:
+  /// When what is left must be given up.
+  std::chrono::steady_clock::time_point deadline() const;
+  struct Impl;
+  explicit Drain(std::shared_ptr<Impl> impl);
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+struct UpgradeRequest {
+  /// Start the artifact as it is.
+  bool skip_build = false;
+  /// Also if the release runs already or is held.
+  bool force = false;
+  /// If this generation is in probation: commit it now and go on.
+  bool end_probation = false;
+};
+
+/// The right to be replaced. Construct it first in main(), before threads are
+/// started: it reads and unsets the variables that its incumbent left for it.
+///
+/// Thread rule: every member may be called from any thread, also from the
+/// callbacks. It owns one thread, and every socket it has handed out.
+class RELAUNCH_EXPORT Upgrader {
+ public:
+  /// Throws Error: an option is malformed, the state folder cannot be used.
+  explicit Upgrader(Options options);
+  /// Leaves: an upgrade that is under way is abandoned first, and listeners
+  /// are closed. Blocks for that, at most Deadlines::turn.
+  ~Upgrader();
+  Upgrader(const Upgrader&) = delete;
+  Upgrader& operator=(const Upgrader&) = delete;
+
+  /// The listener of this name: inherited if the incumbent has one under this
+  /// name that was asked for at the same address, else opened now.
+  ///
+  /// In a successor this waits for the incumbent's listeners, at most
+  /// Deadlines::hello.
+  /// @param name     ASCII, 1 to 255 characters, no control character, no ':'.
+  /// @param address  "tcp://127.0.0.1:8080", "tcp://[::]:0"; numeric.
+  /// Throws Error: malformed, used twice, or the address cannot be had.
+  Listener listen(std::string_view name, std::string_view address);
+
+  /// Before ready(). on_take: this generation is about to accept; on_yield: it
+  /// has stopped. For what only one process may hold: a lock, a timer job.
+  /// Each is followed by the other when an upgrade is taken back.
+  void on_take(std::function<void()> callback);
+  void on_yield(std::function<void()> callback);
+  /// This generation leaves: finish what was accepted, then return from main.
+  void on_drain(std::function<void(Drain)> callback);
+  /// Is this generation fit to serve? Asked of a successor when it is ready
+  /// and again in probation. Must not block.
+  void on_health(std::function<bool()> callback);
+
+  /// This generation has initialised. A first generation accepts now; a
+  /// successor when it gets the turn. Listeners that the incumbent gave and
+  /// nobody claimed are reported, and stay with the incumbent, which closes
+  /// them after the commit. Calling it twice does nothing.
+  void ready();
+  /// A successor that needs longer: the ready deadline counts from now again,
+  /// `more` long; in all no later than Deadlines::ready_cap.
+  void extend_ready(std::chrono::milliseconds more);
+
+  /// Builds and relaunches. Never throws.
+  ///
+  /// @param on_line  Each line the build prints, without its end. May be empty.
+  /// @param on_end   Once, always; at the commit, before this generation has
+  ///                 drained, or at the failure.
+  /// Both are called on the library's thread and must not block.
+  void upgrade(UpgradeRequest request,
+               std::function<void(std::string_view)> on_line,
+               std::function<void(const Outcome&)> on_end);
+  /// Ends an upgrade that is under way, also in probation. Nothing otherwise.
+  void abort();
+  /// Drains and leaves; an upgrade that is under way is abandoned first. A
+  /// successor before its commit passes the request to its incumbent.
+  void stop();
+
+  Status status() const;
+  /// True in a generation that was started by another.
+  bool inherited() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace relaunch

@@ -1,0 +1,31 @@
+// Listening sockets: opened once, shared by the generations, never closed
+// while one of them may still need it.
+#pragma once
+
+#include "common/base/address.hpp"
+#include "common/base/result.hpp"
+#include "common/os/handle.hpp"
+
+namespace relaunch::os {
+
+/// Makes the socket library usable in this process (Windows: WSAStartup, once;
+/// POSIX: nothing). Called by whoever opens or adopts a socket first.
+Result<void> start_sockets();
+
+/// Opens, binds and listens with the system's largest queue (a full one makes
+/// a client wait a second on Linux, and is a refusal on Windows).
+///
+/// POSIX: SOCK_CLOEXEC, SO_REUSEADDR, non-blocking; these flags belong to the
+/// open socket, which both generations share, and are never changed again.
+/// Windows: SO_EXCLUSIVEADDRUSE, not inheritable, never on a completion port.
+/// Errors: address in use, no right to it, no such address; nothing stays open.
+Result<Socket> open_listener(const Address& address);
+
+/// Where it really listens: tells the port behind `:0`.
+Result<Address> local_address(native_socket listener);
+
+/// What came is what was announced: a stream socket of the right family that
+/// accepts connections, at that address.
+Result<void> check_listener(native_socket listener, const Address& expected);
+
+}  // namespace relaunch::os
