@@ -43,7 +43,8 @@ using Outgoing = std::variant<SendSocket, SendHandle>;
 /// A handle that came with a frame, owned by whoever holds it, not inheritable.
 using Incoming = std::variant<Socket, Handle>;
 
-struct Message {
+/// A whole frame with what came along.
+struct Received {
   protocol::Frame frame;
   std::vector<Incoming> handles;
 };
@@ -66,7 +67,7 @@ class Channel {
   /// errc::malformed_frame or version_mismatch for bytes that are no frame, a
   /// system error otherwise. The handles of a frame that was not whole have
   /// been closed. A lost link does not prove that the other process ended.
-  void start(std::function<void(Message)> on_message,
+  void start(std::function<void(Received)> on_message,
              std::function<void(Error)> on_lost);
 
   /// Queues a frame; a receiver without room delays it, in order. The handles

@@ -1,0 +1,60 @@
+// Runs the build command: lines out as they come, the last 64 KiB kept, the
+// whole process tree ended on cancel.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/os/system.hpp"
+
+namespace relaunch::build {
+
+inline constexpr std::size_t kTailBytes = 64 * 1024;
+/// A line that is longer is passed on in pieces.
+inline constexpr std::size_t kMaxLineBytes = 16 * 1024;
+
+struct BuildCommand {
+  std::vector<std::string> arguments;  ///< program first; looked up in PATH
+  std::filesystem::path folder;        ///< empty: ours
+  os::Environment environment;         ///< complete
+};
+
+struct Finished {
+  std::optional<Error> error;  ///< errc::build_failed, errc::stopped, system
+  std::string tail;            ///< the last kTailBytes of the output
+};
+
+/// One build. All calls and callbacks on the io_context's thread.
+class Runner {
+ public:
+  explicit Runner(boost::asio::io_context& io);
+  ~Runner();  ///< ends the tree; no callback comes afterwards
+
+  /// `on_line` for each line without its end, control characters as they came;
+  /// `on_end` once, also if the command cannot be started. The build has ended
+  /// when its own process has; background processes that it left are ended.
+  void start(const BuildCommand& command,
+             std::function<void(std::string_view)> on_line,
+             std::function<void(Finished)> on_end);
+  /// Ends the tree; on_end follows with errc::stopped. Nothing when idle.
+  void cancel();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// The program that `name` means: itself if it has a separator, else the first
+/// match in PATH (Windows: with .exe). Error: not found, with the PATH.
+Result<std::filesystem::path> find_program(std::string_view name,
+                                           std::string_view path_variable);
+
+}  // namespace relaunch::build

@@ -1,0 +1,2 @@
+// Boost.JSON, compiled once into the library.
+#include <boost/json/src.hpp>

@@ -1,0 +1,146 @@
+// The messages that frames carry between two generations.
+// Grammar, legal order and version history: docs/protocol.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/protocol/frame.hpp"
+
+namespace relaunch::protocol {
+
+/// What this build speaks. The older release must be able to take over from
+/// the newer one too, so a range is offered and the highest common one used.
+inline constexpr std::uint16_t kMinVersion = 1;
+inline constexpr std::uint16_t kMaxVersion = 1;
+
+// Successor to incumbent -----------------------------------------------------
+
+/// The first message on a channel.
+struct Hello {
+  std::uint16_t min_version = kMinVersion;
+  std::uint16_t max_version = kMaxVersion;
+  std::uint32_t pid = 0;
+  bool operator==(const Hello&) const = default;
+};
+/// One batch of Listeners has been taken over.
+struct Adopted {
+  std::uint32_t batch = 0;
+  bool operator==(const Adopted&) const = default;
+};
+/// The successor gives up and says why; it ends itself.
+struct Failed {
+  std::string reason;
+  bool operator==(const Failed&) const = default;
+};
+/// It has initialised.
+struct Ready {
+  std::vector<std::string> unclaimed;  ///< listeners that nobody asked for
+  bool operator==(const Ready&) const = default;
+};
+struct ExtendReady {
+  std::uint32_t milliseconds = 0;
+  bool operator==(const ExtendReady&) const = default;
+};
+struct Health {
+  std::uint32_t question = 0;
+  bool healthy = false;
+  bool operator==(const Health&) const = default;
+};
+/// It has the turn and accepts.
+struct Serving {
+  bool operator==(const Serving&) const = default;
+};
+/// The operator asked the successor to stop, before its commit.
+struct StopRequested {
+  bool operator==(const StopRequested&) const = default;
+};
+/// Commit now: somebody asks for the next upgrade already.
+struct EndProbation {
+  bool operator==(const EndProbation&) const = default;
+};
+/// After the commit: the drain deadline has passed, leave now.
+struct Leave {
+  bool operator==(const Leave&) const = default;
+};
+
+// Incumbent to successor -----------------------------------------------------
+
+/// The answer to Hello. One handle: the incumbent's own process, with the
+/// right to wait for it and to end it.
+struct Welcome {
+  std::uint16_t version = kMaxVersion;
+  std::uint32_t incumbent_generation = 0;
+  std::uint32_t incumbent_pid = 0;
+  std::uint32_t generation = 0;  ///< the successor's own
+  std::string release;           ///< the successor's own
+  bool operator==(const Welcome&) const = default;
+};
+struct ListenerItem {
+  std::string name;
+  std::uint32_t shard = 0;
+  std::string address;  ///< as it was asked for
+  bool operator==(const ListenerItem&) const = default;
+};
+/// One handle (a socket) for each item, in order.
+struct Listeners {
+  std::uint32_t batch = 0;
+  bool last = false;
+  std::vector<ListenerItem> items;
+  bool operator==(const Listeners&) const = default;
+};
+struct AskHealth {
+  std::uint32_t question = 0;
+  bool operator==(const AskHealth&) const = default;
+};
+/// Pause and give the turn back; then finish what was taken, and end.
+struct GiveBack {
+  std::uint32_t drain_milliseconds = 0;
+  bool operator==(const GiveBack&) const = default;
+};
+/// The successor stays and coordinates from here on.
+struct Commit {
+  std::uint32_t drain_milliseconds = 0;
+  std::uint32_t grace_milliseconds = 0;
+  bool operator==(const Commit&) const = default;
+};
+
+// Both ways ------------------------------------------------------------------
+
+/// The right to accept. Whoever sends it has stopped accepting.
+struct Turn {
+  bool operator==(const Turn&) const = default;
+};
+
+using Message =
+    std::variant<Hello, Adopted, Failed, Ready, ExtendReady, Health, Serving,
+                 StopRequested, EndProbation, Leave, Welcome, Listeners,
+                 AskHealth, GiveBack, Commit, Turn>;
+
+/// The value of the head's key "type": "hello", "ask_health", …
+std::string_view type_of(const Message& message);
+
+/// `handles` is how many the frame will carry.
+Frame to_frame(const Message& message);
+
+/// Errors: errc::malformed_frame for a head that is no JSON object, nests or
+/// is large beyond the limits, lacks a key or has one of another type or out
+/// of range; for a wrong number of handles; errc::unexpected_message for an
+/// unknown type. Unknown keys are ignored, unless the head's key "critical"
+/// (an array of key names) names one: errc::version_mismatch.
+Result<Message> from_frame(const Frame& frame);
+
+/// The highest version that both speak; errc::version_mismatch names both
+/// ranges.
+Result<std::uint16_t> choose_version(std::uint16_t their_min,
+                                     std::uint16_t their_max);
+
+/// Listener and other names: ASCII, 1 to 255 characters, no control character,
+/// no ':'.
+Result<void> check_name(std::string_view name);
+
+}  // namespace relaunch::protocol
