@@ -46,6 +46,8 @@ inline std::error_code make_error_code(errc code) noexcept {
 /// `cannot listen on tcp://127.0.0.1:80: bind: Permission denied (system:13)`.
 class Error : public std::system_error {
  public:
+  /// No error: what Result<T>::error() answers for a value.
+  Error() = default;
   Error(std::error_code code, std::string context)
       : std::system_error(code), text_(compose(code, std::move(context))) {}
 
