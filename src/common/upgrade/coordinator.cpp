@@ -1,0 +1,438 @@
+#include "common/upgrade/coordinator.hpp"
+
+#include <utility>
+
+#include "common/base/text.hpp"
+
+namespace relaunch::upgrade {
+
+namespace {
+
+template <typename Event>
+const Event* as(const CoordinatorEvent& event) {
+  return std::get_if<Event>(&event);
+}
+
+bool is_step_expiry(const CoordinatorEvent& event) {
+  const auto* expired = as<event::Expired>(event);
+  return expired && expired->timer == Timer::step;
+}
+
+action::Arm arm(Wait wait) { return {Timer::step, wait, {}}; }
+
+void add(CoordinatorActions& to, CoordinatorActions more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+Phase Coordinator::phase() const {
+  switch (step_) {
+    case Step::idle:
+      return Phase::idle;
+    case Step::building:
+      return Phase::build;
+    case Step::staging:
+      return Phase::stage;
+    case Step::launching:
+    case Step::greeting:
+      return Phase::launch;
+    case Step::adopting:
+    case Step::preparing:
+    case Step::checking:
+      return Phase::prepare;
+    case Step::pausing:
+    case Step::switching:
+      return Phase::switching;
+    case Step::probation:
+    case Step::taking_back:
+      return Phase::probation;
+    case Step::ending:
+      return failure_ ? failure_->phase : Phase::idle;
+    case Step::committing:
+      return Phase::commit;
+    case Step::leaving:
+      return Phase::drain;
+  }
+  return Phase::idle;
+}
+
+CoordinatorActions Coordinator::on(const CoordinatorEvent& event) {
+  if (as<event::Requested>(event) && step_ != Step::idle) {
+    return {action::RefuseRequest{step_ == Step::leaving ? errc::stopped
+                                                         : errc::busy}};
+  }
+  if (as<event::StopRequested>(event) && step_ != Step::leaving) {
+    stop_wanted_ = true;
+  }
+  switch (step_) {
+    case Step::idle:
+      return in_idle(event);
+    case Step::building:
+      return in_building(event);
+    case Step::staging:
+      return in_staging(event);
+    case Step::launching:
+      return in_launching(event);
+    case Step::greeting:
+    case Step::adopting:
+    case Step::preparing:
+    case Step::checking:
+      return before_switch(event);
+    case Step::pausing:
+      return in_pausing(event);
+    case Step::switching:
+      return in_switching(event);
+    case Step::probation:
+      return in_probation(event);
+    case Step::taking_back:
+      return in_taking_back(event);
+    case Step::ending:
+      return in_ending(event);
+    case Step::committing:
+      return in_committing(event);
+    case Step::leaving:
+      return {};
+  }
+  return {};
+}
+
+CoordinatorActions Coordinator::in_idle(const CoordinatorEvent& event) {
+  if (as<event::StopRequested>(event)) {
+    step_ = Step::leaving;
+    return {action::Leave{}};
+  }
+  const auto* requested = as<event::Requested>(event);
+  if (!requested) return {};
+  failure_.reset();
+  lost_.reset();
+  awaiting_health_ = probation_over_ = successor_gone_ = false;
+  if (!requested->build) {
+    step_ = Step::staging;
+    return {arm(Wait::stage), action::Stage{}};
+  }
+  step_ = Step::building;
+  return {arm(Wait::build), action::StartBuild{}};
+}
+
+CoordinatorActions Coordinator::in_building(const CoordinatorEvent& event) {
+  if (const auto* built = as<event::Built>(event)) {
+    if (!failure_ && built->error) note_failure(*built->error, false);
+    if (failure_) return finish();
+    step_ = Step::staging;
+    return {arm(Wait::stage), action::Stage{}};
+  }
+  if (is_step_expiry(event)) {
+    if (failure_) return finish();  // cancelled, and it does not even end
+    return end_upgrade(expired_error(), false);
+  }
+  if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
+    return end_upgrade({errc::stopped, "upgrade abandoned"}, false);
+  }
+  return {};
+}
+
+CoordinatorActions Coordinator::in_staging(const CoordinatorEvent& event) {
+  if (const auto* staged = as<event::Staged>(event)) {
+    if (!failure_ && staged->error) note_failure(*staged->error, false);
+    if (failure_) return finish();
+    if (staged->nothing_to_do) {
+      step_ = Step::idle;
+      CoordinatorActions actions{
+          action::Disarm{Timer::step},
+          action::Finish{Outcome::Result::nothing_to_do}};
+      if (stop_wanted_) add(actions, in_idle(event::StopRequested{}));
+      return actions;
+    }
+    step_ = Step::launching;
+    return {action::Disarm{Timer::step}, action::Launch{}};
+  }
+  if (is_step_expiry(event)) {
+    if (failure_) return finish();
+    return end_upgrade(expired_error(), false);
+  }
+  if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
+    return end_upgrade({errc::stopped, "upgrade abandoned"}, false);
+  }
+  return {};
+}
+
+CoordinatorActions Coordinator::in_launching(const CoordinatorEvent& event) {
+  if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
+    note_failure({errc::stopped, "upgrade abandoned"}, false);
+    return {};
+  }
+  const auto* launched = as<event::Launched>(event);
+  if (!launched) return {};
+  if (launched->error) {
+    note_failure(*launched->error, false);
+    return finish();
+  }
+  if (failure_) return kill_successor();
+  step_ = Step::greeting;
+  return {arm(Wait::hello)};
+}
+
+CoordinatorActions Coordinator::before_switch(const CoordinatorEvent& event) {
+  if (as<event::HelloReceived>(event) && step_ == Step::greeting) {
+    step_ = Step::adopting;  // the same deadline goes on
+    return {action::Welcome{}};
+  }
+  if (as<event::Adopted>(event) && step_ == Step::adopting) {
+    step_ = Step::preparing;
+    return {arm(Wait::ready)};
+  }
+  if (const auto* extended = as<event::ReadyExtended>(event);
+      extended && step_ == Step::preparing) {
+    return {action::Arm{Timer::step, Wait::ready, extended->more}};
+  }
+  if (as<event::SuccessorReady>(event) && step_ == Step::preparing) {
+    step_ = Step::checking;
+    return {arm(Wait::health), action::AskHealth{}};
+  }
+  if (const auto* answer = as<event::HealthAnswered>(event);
+      answer && step_ == Step::checking) {
+    if (!answer->healthy) {
+      return end_upgrade({errc::unhealthy, "the successor is ready, but"},
+                         true);
+    }
+    step_ = Step::pausing;
+    return {arm(Wait::pause), action::PauseAccepting{}};
+  }
+  if (const auto* failed = as<event::SuccessorFailed>(event)) {
+    return end_upgrade(failed->error, true);
+  }
+  if (const auto* gone = as<event::SuccessorGone>(event)) {
+    return successor_gone(*gone);
+  }
+  if (const auto* lost = as<event::ChannelLost>(event)) {
+    return channel_lost(*lost);
+  }
+  if (const auto* expired = as<event::Expired>(event)) {
+    if (expired->timer == Timer::lost) return end_upgrade(*lost_, true);
+    if (expired->timer == Timer::step)
+      return end_upgrade(expired_error(), true);
+  }
+  if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
+    return end_upgrade({errc::stopped, "upgrade abandoned"}, false);
+  }
+  return {};
+}
+
+CoordinatorActions Coordinator::in_pausing(const CoordinatorEvent& event) {
+  if (as<event::Paused>(event)) {
+    step_ = Step::switching;
+    holds_turn_ = false;
+    return {arm(Wait::turn), action::GiveTurn{}};
+  }
+  if (is_step_expiry(event)) {
+    return end_upgrade(expired_error(), false);
+  }
+  return before_switch(event);
+}
+
+CoordinatorActions Coordinator::in_switching(const CoordinatorEvent& event) {
+  if (as<event::SuccessorServing>(event)) {
+    step_ = Step::probation;
+    awaiting_health_ = true;
+    return {arm(Wait::probation), action::AskHealth{},
+            action::Arm{Timer::health, Wait::health, {}}};
+  }
+  return before_switch(event);
+}
+
+CoordinatorActions Coordinator::in_probation(const CoordinatorEvent& event) {
+  if (const auto* answer = as<event::HealthAnswered>(event)) {
+    if (!awaiting_health_) return {};
+    awaiting_health_ = false;
+    if (!answer->healthy) {
+      return end_upgrade({errc::unhealthy, "the successor serves, but"}, true);
+    }
+    if (probation_over_) return commit();
+    return {action::Arm{Timer::health, Wait::health_interval, {}}};
+  }
+  if (as<event::ProbationEnded>(event)) return commit();
+  if (const auto* expired = as<event::Expired>(event)) {
+    if (expired->timer == Timer::step) {
+      // It must have answered to the last question before it may stay.
+      probation_over_ = true;
+      return awaiting_health_ ? CoordinatorActions{} : commit();
+    }
+    if (expired->timer == Timer::health) {
+      if (awaiting_health_) {
+        return end_upgrade(
+            {errc::unhealthy, "the successor serves, but gave no answer"},
+            true);
+      }
+      awaiting_health_ = true;
+      return {action::AskHealth{},
+              action::Arm{Timer::health, Wait::health, {}}};
+    }
+  }
+  return before_switch(event);
+}
+
+CoordinatorActions Coordinator::in_taking_back(const CoordinatorEvent& event) {
+  if (as<event::TurnReturned>(event)) {
+    holds_turn_ = true;
+    CoordinatorActions actions{action::ResumeAccepting{},
+                               action::WatchSuccessorLeave{}};
+    add(actions, finish());
+    return actions;
+  }
+  if (const auto* gone = as<event::SuccessorGone>(event)) {
+    return successor_gone(*gone);
+  }
+  if (as<event::ChannelLost>(event) || is_step_expiry(event)) {
+    return kill_successor();
+  }
+  return {};
+}
+
+CoordinatorActions Coordinator::in_ending(const CoordinatorEvent& event) {
+  if (const auto* gone = as<event::SuccessorGone>(event)) {
+    return successor_gone(*gone);
+  }
+  if (!is_step_expiry(event)) return {};
+  // It was killed, yet does not end: a frozen process dies when it is thawed,
+  // before any of its own code runs again. So it accepts no more, and waiting
+  // longer would only mean that nobody does.
+  CoordinatorActions actions;
+  if (!std::exchange(holds_turn_, true)) {
+    actions.push_back(action::ResumeAccepting{});
+  }
+  actions.push_back(action::WatchSuccessorLeave{});
+  add(actions, finish());
+  return actions;
+}
+
+CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
+  if (const auto* gone = as<event::SuccessorGone>(event)) {
+    successor_gone_ = true;
+    note_failure(
+        {errc::successor_exited,
+         text::cat("the successor ended before its commit: ", gone->status)},
+        true);
+    return {};
+  }
+  const auto* recorded = as<event::Recorded>(event);
+  if (!recorded) return {};
+  if (successor_gone_) {
+    holds_turn_ = true;
+    CoordinatorActions actions{action::RestoreRecord{},
+                               action::ResumeAccepting{}};
+    add(actions, finish());
+    return actions;
+  }
+  if (recorded->error) {
+    step_ = Step::probation;
+    return end_upgrade(*recorded->error, false);
+  }
+  step_ = Step::leaving;
+  return {action::Disarm{Timer::step}, action::Disarm{Timer::health},
+          action::Disarm{Timer::lost}, action::Commit{}};
+}
+
+CoordinatorActions Coordinator::commit() {
+  step_ = Step::committing;
+  return {action::Disarm{Timer::step}, action::Disarm{Timer::health},
+          action::Record{}};
+}
+
+// Every way out before the commit goes through here: how much must be undone
+// depends on the step alone.
+CoordinatorActions Coordinator::end_upgrade(Error error, bool blames_release) {
+  note_failure(std::move(error), blames_release);
+  switch (step_) {
+    case Step::building:
+      return {arm(Wait::kill), action::CancelBuild{}};
+    case Step::staging:
+      return {arm(Wait::kill), action::CancelStage{}};
+    case Step::pausing: {
+      CoordinatorActions actions{action::ResumeAccepting{}};
+      add(actions, kill_successor());
+      return actions;
+    }
+    case Step::probation:
+      if (lost_) return kill_successor();
+      step_ = Step::taking_back;
+      return {action::Disarm{Timer::health}, arm(Wait::turn),
+              action::TakeTurnBack{}};
+    default:
+      return kill_successor();
+  }
+}
+
+CoordinatorActions Coordinator::kill_successor() {
+  step_ = Step::ending;
+  return {action::Disarm{Timer::health}, action::Disarm{Timer::lost},
+          arm(Wait::kill), action::KillSuccessor{}};
+}
+
+CoordinatorActions Coordinator::successor_gone(
+    const event::SuccessorGone& gone) {
+  if (!failure_) {
+    note_failure({errc::successor_exited,
+                  text::cat("the successor ended in phase ", to_string(phase()),
+                            ": ", gone.status)},
+                 true);
+  }
+  CoordinatorActions actions;
+  const bool was_pausing = step_ == Step::pausing;
+  if (!std::exchange(holds_turn_, true) || was_pausing) {
+    actions.push_back(action::ResumeAccepting{});
+  }
+  add(actions, finish());
+  return actions;
+}
+
+CoordinatorActions Coordinator::channel_lost(const event::ChannelLost& lost) {
+  if (lost_) return {};
+  lost_ = lost.error;
+  // What broke the rules is ended at once. A channel that merely closed is
+  // mostly a process that ends: its exit status says more than "lost".
+  if (lost.error.code() != make_error_code(errc::channel_lost)) {
+    return end_upgrade(lost.error, true);
+  }
+  return {action::Arm{Timer::lost, Wait::lost, {}}};
+}
+
+CoordinatorActions Coordinator::finish() {
+  const bool taken_back = failure_ && failure_->phase >= Phase::probation;
+  step_ = Step::idle;
+  CoordinatorActions actions{
+      action::Disarm{Timer::step}, action::Disarm{Timer::health},
+      action::Disarm{Timer::lost},
+      action::Finish{taken_back ? Outcome::Result::rolled_back
+                                : Outcome::Result::failed}};
+  if (stop_wanted_) add(actions, in_idle(event::StopRequested{}));
+  return actions;
+}
+
+void Coordinator::note_failure(Error error, bool blames_release) {
+  if (failure_) return;  // the first reason is the true one
+  failure_ = Failure{phase(), std::move(error), blames_release};
+}
+
+Error Coordinator::expired_error() const {
+  switch (step_) {
+    case Step::building:
+      return {errc::build_timeout, "build cancelled"};
+    case Step::greeting:
+    case Step::adopting:
+      return {errc::hello_timeout, "the successor was started, but"};
+    case Step::preparing:
+      return {errc::ready_timeout, "the successor was started, but"};
+    case Step::checking:
+      return {errc::unhealthy, "the successor is ready, but gave no answer"};
+    case Step::pausing:
+      return {errc::switch_timeout, "this generation did not stop accepting"};
+    case Step::switching:
+      return {errc::switch_timeout, "the successor has the turn, but"};
+    default:
+      return {std::make_error_code(std::errc::timed_out),
+              text::cat("phase ", to_string(phase()))};
+  }
+}
+
+}  // namespace relaunch::upgrade

@@ -1,0 +1,215 @@
+// Who permits and watches an upgrade: a pure state machine.
+//
+// No clock, no system, no logging: an event goes in, actions come out, and a
+// driver runs them. What stays true whatever the order of events:
+// - the incumbent is told to accept again only when the successor has given
+//   the turn back, never had it, or is known to be gone or killed;
+// - nothing that cannot be taken back happens before the record is durable;
+// - every step has a deadline; an ended upgrade leaves the machine idle.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "relaunch/error.hpp"
+#include "relaunch/outcome.hpp"
+
+namespace relaunch::upgrade {
+
+/// The deadlines that a machine arms; the driver knows how long each is.
+enum class Wait {
+  build,
+  stage,
+  hello,
+  ready,
+  pause,
+  turn,
+  probation,
+  health,
+  health_interval,
+  lost,  ///< the channel is lost: how long until the process must be gone
+  kill,  ///< it was killed, or work was cancelled: until that must show
+};
+
+/// Two deadlines at most run at once.
+enum class Timer { step, health, lost };
+
+/// Why an upgrade is being ended.
+struct Failure {
+  Phase phase = Phase::idle;
+  Error error{errc::stopped, {}};
+  /// The release itself is at fault: it is held.
+  bool blames_release = false;
+};
+
+namespace event {
+struct Requested {
+  bool build = true;
+};
+struct Built {
+  std::optional<Error> error;
+};
+struct Staged {
+  bool nothing_to_do = false;
+  std::optional<Error> error;
+};
+struct Launched {
+  std::optional<Error> error;
+};
+struct HelloReceived {};
+/// All listeners have arrived at the successor.
+struct Adopted {};
+/// What the successor said cannot be accepted, or it says that it gives up.
+struct SuccessorFailed {
+  Error error{errc::stopped, {}};
+};
+struct SuccessorReady {};
+struct ReadyExtended {
+  std::chrono::milliseconds more{0};  ///< within the cap; counted from now
+};
+struct HealthAnswered {
+  bool healthy = false;
+};
+/// The incumbent has stopped accepting.
+struct Paused {};
+struct SuccessorServing {};
+struct TurnReturned {};
+struct Recorded {
+  std::optional<Error> error;
+};
+/// The successor's process has ended; the channel closed, or broke.
+struct SuccessorGone {
+  std::string status;
+};
+struct ChannelLost {
+  Error error{errc::stopped, {}};
+};
+struct Expired {
+  Timer timer = Timer::step;
+};
+struct AbortRequested {};
+struct StopRequested {};
+struct ProbationEnded {};  ///< by request, not by time
+}  // namespace event
+
+using CoordinatorEvent =
+    std::variant<event::Requested, event::Built, event::Staged, event::Launched,
+                 event::HelloReceived, event::Adopted, event::SuccessorFailed,
+                 event::SuccessorReady, event::ReadyExtended,
+                 event::HealthAnswered, event::Paused, event::SuccessorServing,
+                 event::TurnReturned, event::Recorded, event::SuccessorGone,
+                 event::ChannelLost, event::Expired, event::AbortRequested,
+                 event::StopRequested, event::ProbationEnded>;
+
+namespace action {
+struct StartBuild {};
+struct CancelBuild {};
+struct Stage {};
+struct CancelStage {};
+struct Launch {};
+struct Welcome {};  ///< answer the hello and give the listeners
+struct AskHealth {};
+struct PauseAccepting {};
+struct GiveTurn {};
+struct ResumeAccepting {};
+struct TakeTurnBack {};  ///< ask the successor for it
+struct KillSuccessor {};
+/// The successor leaves by itself: watch that it does, within its deadline.
+struct WatchSuccessorLeave {};
+struct Record {};         ///< the successor's release is the committed one
+struct RestoreRecord {};  ///< the incumbent's is, after all
+struct Commit {};         ///< tell the successor; this generation drains
+/// The upgrade has ended otherwise than by a commit.
+struct Finish {
+  Outcome::Result result = Outcome::Result::failed;
+};
+struct RefuseRequest {
+  errc why = errc::busy;
+};
+struct Leave {};  ///< the operator's stop: this generation drains
+struct Arm {
+  Timer timer = Timer::step;
+  Wait wait = Wait::kill;
+  std::chrono::milliseconds instead{0};  ///< not zero: this long
+};
+struct Disarm {
+  Timer timer = Timer::step;
+};
+}  // namespace action
+
+using CoordinatorAction = std::variant<
+    action::StartBuild, action::CancelBuild, action::Stage, action::CancelStage,
+    action::Launch, action::Welcome, action::AskHealth, action::PauseAccepting,
+    action::GiveTurn, action::ResumeAccepting, action::TakeTurnBack,
+    action::KillSuccessor, action::WatchSuccessorLeave, action::Record,
+    action::RestoreRecord, action::Commit, action::Finish,
+    action::RefuseRequest, action::Leave, action::Arm, action::Disarm>;
+using CoordinatorActions = std::vector<CoordinatorAction>;
+
+class Coordinator {
+ public:
+  enum class Step {
+    idle,
+    building,
+    staging,
+    launching,
+    greeting,   ///< started; its hello is awaited
+    adopting,   ///< the listeners are on their way
+    preparing,  ///< it initialises; its ready is awaited
+    checking,   ///< ready; its health is asked before the switch
+    pausing,    ///< the incumbent stops accepting
+    switching,  ///< the turn is on its way
+    probation,
+    taking_back,
+    ending,  ///< the successor was killed; its end is awaited
+    committing,
+    leaving,  ///< this generation drains: after a commit, or by a stop
+  };
+
+  CoordinatorActions on(const CoordinatorEvent& event);
+
+  Step step() const { return step_; }
+  Phase phase() const;
+  /// Why the upgrade under way is ending, or the last one ended.
+  const std::optional<Failure>& failure() const { return failure_; }
+  /// May the incumbent accept? False from the turn's leaving until it is back.
+  bool holds_turn() const { return holds_turn_; }
+
+ private:
+  using Actions = CoordinatorActions;
+
+  Actions in_idle(const CoordinatorEvent&);
+  Actions in_building(const CoordinatorEvent&);
+  Actions in_staging(const CoordinatorEvent&);
+  Actions in_launching(const CoordinatorEvent&);
+  Actions before_switch(const CoordinatorEvent&);
+  Actions in_pausing(const CoordinatorEvent&);
+  Actions in_switching(const CoordinatorEvent&);
+  Actions in_probation(const CoordinatorEvent&);
+  Actions in_taking_back(const CoordinatorEvent&);
+  Actions in_ending(const CoordinatorEvent&);
+  Actions in_committing(const CoordinatorEvent&);
+
+  Actions end_upgrade(Error error, bool blames_release);
+  Actions successor_gone(const event::SuccessorGone& gone);
+  Actions channel_lost(const event::ChannelLost& lost);
+  Actions kill_successor();
+  Actions commit();
+  Actions finish();
+  void note_failure(Error error, bool blames_release);
+  Error expired_error() const;
+
+  Step step_ = Step::idle;
+  std::optional<Failure> failure_;
+  std::optional<Error> lost_;
+  bool holds_turn_ = true;
+  bool stop_wanted_ = false;
+  bool awaiting_health_ = false;
+  bool probation_over_ = false;
+  bool successor_gone_ = false;
+};
+
+}  // namespace relaunch::upgrade

@@ -1,0 +1,183 @@
+#include "common/upgrade/successor.hpp"
+
+#include <utility>
+
+namespace relaunch::upgrade {
+
+namespace {
+
+using Wait = action::ArmSuccessor::Wait;
+
+template <typename Event>
+const Event* as(const SuccessorEvent& event) {
+  return std::get_if<Event>(&event);
+}
+
+}  // namespace
+
+SuccessorActions Successor::begin() {
+  return {action::ArmSuccessor{Wait::hello}};
+}
+
+Phase Successor::phase() const {
+  switch (step_) {
+    case Step::greeting:
+      return Phase::launch;
+    case Step::adopting:
+    case Step::initialising:
+    case Step::waiting:
+      return Phase::prepare;
+    case Step::taking:
+      return Phase::switching;
+    case Step::serving:
+    case Step::giving_back:
+      return Phase::probation;
+    case Step::left:
+      return Phase::drain;
+    case Step::committed:
+      return Phase::commit;
+  }
+  return Phase::idle;
+}
+
+SuccessorActions Successor::on(const SuccessorEvent& event) {
+  if (step_ == Step::committed || step_ == Step::left) return {};
+  if (as<event::IncumbentGone>(event)) return incumbent_gone();
+  if (const auto* lost = as<event::IncumbentLost>(event)) {
+    return incumbent_lost(*lost);
+  }
+  if (as<event::SuccessorExpired>(event)) return expired();
+  if (const auto* failed = as<event::CannotAdopt>(event)) {
+    return give_up(failed->error);
+  }
+  if (as<event::SuccessorStopRequested>(event)) {
+    if (!alone_) return {action::ForwardStop{}};
+    step_ = Step::left;
+    return {action::DisarmSuccessor{}, action::LeaveAgain{}};
+  }
+  return progress(event);
+}
+
+SuccessorActions Successor::progress(const SuccessorEvent& event) {
+  switch (step_) {
+    case Step::greeting:
+      if (!as<event::Welcomed>(event)) break;
+      step_ = Step::adopting;  // the same deadline goes on
+      return {};
+    case Step::adopting:
+      if (!as<event::AllAdopted>(event)) break;
+      step_ = Step::initialising;
+      return {action::ArmSuccessor{Wait::ready_cap}};
+    case Step::initialising:
+      if (!as<event::ApplicationReady>(event)) break;
+      if (alone_) {
+        step_ = Step::taking;
+        return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};
+      }
+      step_ = Step::waiting;
+      return {action::ArmSuccessor{Wait::turn}, action::SendReady{}};
+    case Step::waiting:
+      if (!as<event::TurnReceived>(event)) break;
+      step_ = Step::taking;
+      return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};
+    case Step::taking:
+      if (as<event::GiveBackReceived>(event)) {
+        step_ = Step::giving_back;
+        return {action::ArmSuccessor{Wait::turn}, action::YieldTurn{}};
+      }
+      if (!as<event::Accepting>(event)) break;
+      if (alone_) return stay_alone();
+      step_ = Step::serving;
+      // From here the incumbent's process handle is what is waited on: it
+      // commits, takes the turn back, or ends.
+      return {action::DisarmSuccessor{}, action::SendServing{}};
+    case Step::serving:
+      if (as<event::CommitReceived>(event)) {
+        step_ = Step::committed;
+        return {action::DisarmSuccessor{}, action::Stay{true}};
+      }
+      if (!as<event::GiveBackReceived>(event)) break;
+      step_ = Step::giving_back;
+      return {action::ArmSuccessor{Wait::turn}, action::YieldTurn{}};
+    case Step::giving_back:
+      if (!as<event::Yielded>(event)) break;
+      if (alone_) {  // the incumbent ended meanwhile: nobody else can serve
+        step_ = Step::taking;
+        return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};
+      }
+      step_ = Step::left;
+      return {action::DisarmSuccessor{}, action::SendTurn{},
+              action::LeaveAgain{}};
+    case Step::left:
+    case Step::committed:
+      break;
+  }
+  return {};
+}
+
+SuccessorActions Successor::incumbent_gone() {
+  alone_ = true;
+  switch (step_) {
+    case Step::greeting:
+    case Step::adopting:
+      step_ = Step::initialising;
+      return {action::ArmSuccessor{Wait::ready_cap}, action::GoOnAlone{}};
+    case Step::waiting:
+      step_ = Step::taking;
+      return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};
+    case Step::serving:
+      return stay_alone();
+    default:
+      return {};  // noticed at the next step
+  }
+}
+
+SuccessorActions Successor::incumbent_lost(const event::IncumbentLost& lost) {
+  if (std::exchange(lost_, true)) return {};
+  if (lost.error.code() != make_error_code(errc::channel_lost) &&
+      step_ < Step::taking) {
+    return give_up(lost.error);
+  }
+  // Mostly its end; its process handle will tell. If it lives on, it ends this
+  // process in turn, and takes back what it gave.
+  return {action::ArmSuccessor{Wait::lost}};
+}
+
+SuccessorActions Successor::expired() {
+  switch (step_) {
+    case Step::greeting:
+    case Step::adopting:
+      return give_up({errc::hello_timeout, "the incumbent gave nothing"});
+    case Step::initialising:
+      return give_up({errc::ready_timeout, "this generation was started, but"});
+    case Step::waiting:
+      return give_up({errc::switch_timeout, "the incumbent kept the turn"});
+    case Step::taking:
+    case Step::serving:
+      // The channel is lost while the incumbent lives: it is about to accept
+      // again, and two must not.
+      if (!lost_) break;
+      step_ = Step::left;
+      return {action::YieldTurn{}, action::LeaveAgain{}};
+    case Step::giving_back:
+      step_ = Step::left;  // the incumbent will end this process
+      return {action::LeaveAgain{}};
+    case Step::left:
+    case Step::committed:
+      break;
+  }
+  return {};
+}
+
+SuccessorActions Successor::stay_alone() {
+  step_ = Step::committed;
+  return {action::DisarmSuccessor{}, action::RecordAlone{},
+          action::Stay{false}};
+}
+
+SuccessorActions Successor::give_up(Error error) {
+  step_ = Step::left;
+  return {action::DisarmSuccessor{}, action::GiveUp{std::move(error)}};
+}
+
+}  // namespace relaunch::upgrade

@@ -1,0 +1,123 @@
+// How a generation that was started by another comes to serve: a pure state
+// machine, the counterpart of Coordinator.
+//
+// What stays true whatever the order of events:
+// - it accepts only while it has the turn: given by the incumbent, or its own
+//   because the incumbent's process is known to be gone;
+// - whoever is left alone goes on alone, and nobody waits for ever.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "relaunch/error.hpp"
+#include "relaunch/outcome.hpp"
+
+namespace relaunch::upgrade {
+
+namespace event {
+struct Welcomed {};
+/// The last listener has been adopted.
+struct AllAdopted {};
+/// What was given cannot be used, or the handshake failed.
+struct CannotAdopt {
+  Error error{errc::stopped, {}};
+};
+struct ApplicationReady {};
+struct TurnReceived {};
+/// on_take has run and this generation accepts.
+struct Accepting {};
+struct GiveBackReceived {};
+/// This generation has stopped accepting and on_yield has run.
+struct Yielded {};
+struct CommitReceived {};
+/// Its process has ended.
+struct IncumbentGone {};
+struct IncumbentLost {
+  Error error{errc::stopped, {}};
+};
+struct SuccessorExpired {};
+struct SuccessorStopRequested {};
+}  // namespace event
+
+using SuccessorEvent =
+    std::variant<event::Welcomed, event::AllAdopted, event::CannotAdopt,
+                 event::ApplicationReady, event::TurnReceived, event::Accepting,
+                 event::GiveBackReceived, event::Yielded, event::CommitReceived,
+                 event::IncumbentGone, event::IncumbentLost,
+                 event::SuccessorExpired, event::SuccessorStopRequested>;
+
+namespace action {
+struct SendReady {};
+struct TakeTurn {};  ///< on_take, then accept
+struct SendServing {};
+struct YieldTurn {};  ///< stop accepting, then on_yield
+struct SendTurn {};
+/// Write the record: there is nobody else who could.
+struct RecordAlone {};
+/// It stays; from here on it coordinates. `watch`: an incumbent is to leave.
+struct Stay {
+  bool watch_incumbent = false;
+};
+/// No incumbent any more: what was not inherited is opened anew.
+struct GoOnAlone {};
+/// This process is not needed: finish what was taken, and end.
+struct LeaveAgain {};
+/// It cannot become a generation: say so, tell the application, end.
+struct GiveUp {
+  Error error{errc::stopped, {}};
+};
+struct ForwardStop {};
+struct ArmSuccessor {
+  enum class Wait { hello, ready_cap, turn, lost } wait = Wait::hello;
+};
+struct DisarmSuccessor {};
+}  // namespace action
+
+using SuccessorAction =
+    std::variant<action::SendReady, action::TakeTurn, action::SendServing,
+                 action::YieldTurn, action::SendTurn, action::RecordAlone,
+                 action::Stay, action::GoOnAlone, action::LeaveAgain,
+                 action::GiveUp, action::ForwardStop, action::ArmSuccessor,
+                 action::DisarmSuccessor>;
+using SuccessorActions = std::vector<SuccessorAction>;
+
+class Successor {
+ public:
+  enum class Step {
+    greeting,      ///< hello is sent, the welcome awaited
+    adopting,      ///< listeners are on their way
+    initialising,  ///< the application works; its ready() is awaited
+    waiting,       ///< ready; the turn is awaited
+    taking,        ///< it has the turn and is about to accept
+    serving,       ///< in probation
+    giving_back,   ///< it stops accepting, to give the turn back
+    left,          ///< it drains and ends, or has given up
+    committed,
+  };
+
+  SuccessorActions on(const SuccessorEvent& event);
+  /// What a driver runs before the first event.
+  static SuccessorActions begin();
+
+  Step step() const { return step_; }
+  Phase phase() const;
+  /// It has no incumbent any more.
+  bool alone() const { return alone_; }
+
+ private:
+  using Actions = SuccessorActions;
+  Actions progress(const SuccessorEvent& event);
+  Actions incumbent_gone();
+  Actions incumbent_lost(const event::IncumbentLost& lost);
+  Actions expired();
+  Actions stay_alone();
+  Actions give_up(Error error);
+
+  Step step_ = Step::greeting;
+  bool alone_ = false;
+  bool lost_ = false;
+};
+
+}  // namespace relaunch::upgrade
