@@ -44,10 +44,12 @@ inline std::error_code make_error_code(errc code) noexcept {
 
 /// An error code with what was attempted, on what:
 /// `cannot listen on tcp://127.0.0.1:80: bind: Permission denied (system:13)`.
+/// A context that begins with the code's own words stands as it is: `the build
+/// failed: exit code 2`.
 class Error : public std::system_error {
  public:
   /// No error: what Result<T>::error() answers for a value.
-  Error() = default;
+  Error() : std::system_error(std::error_code{}) {}
   Error(std::error_code code, std::string context)
       : std::system_error(code), text_(compose(code, std::move(context))) {}
 
@@ -56,9 +58,12 @@ class Error : public std::system_error {
 
  private:
   static std::string compose(std::error_code code, std::string context) {
+    const std::string message = code.message();
+    const bool ours = code.category() == relaunch_category();
+    if (ours && context.starts_with(message)) return context;
     if (!context.empty()) context += ": ";
-    context += code.message();
-    if (code.category() != relaunch_category()) {
+    context += message;
+    if (!ours) {
       context += " (";
       context += code.category().name();
       context += ':';
