@@ -1,0 +1,299 @@
+// Boost.Asio servers: an acceptor that comes and goes with the right to
+// accept, and an executor for the library's callbacks. Header-only.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "relaunch/listener.hpp"
+#include "relaunch/upgrader.hpp"
+
+#include RELAUNCH_ASIO_ACCEPTOR
+
+namespace relaunch::asio {
+
+/// For Options::executor: callbacks run on this executor. It only posts: it
+/// does not keep an io_context running, and the context must outlive the
+/// Upgrader.
+inline Executor executor(boost::asio::any_io_executor where) {
+  return [where = std::move(where)](std::function<void()> work) {
+    boost::asio::post(where, std::move(work));
+  };
+}
+inline Executor executor(boost::asio::io_context& io) {
+  return executor(boost::asio::any_io_executor(io.get_executor()));
+}
+
+namespace detail {
+
+using AcceptSignature = void(boost::system::error_code,
+                             boost::asio::ip::tcp::socket);
+
+/// What an Acceptor and the hooks that it gave the library share. Everything
+/// but enqueue() and the hooks runs on the strand.
+class AcceptState : public std::enable_shared_from_this<AcceptState> {
+ public:
+  using Handler = boost::asio::any_completion_handler<AcceptSignature>;
+  using Done = std::function<void()>;
+
+  AcceptState(boost::asio::any_io_executor peers, native_socket listener,
+              bool v6)
+      : peers_(std::move(peers)),
+        strand_(boost::asio::make_strand(peers_)),
+        native_(strand_, listener, v6) {}
+
+  const boost::asio::any_io_executor& peers() const { return peers_; }
+
+  AcceptHooks hooks() {
+    const auto self = shared_from_this();
+    return {
+        .resume =
+            [self] {
+              boost::asio::post(self->strand_, [self] { self->resume(); });
+            },
+        .pause = [self](Done done) { self->stop_later(Mode::paused, done); },
+        .close = [self](Done done) { self->stop_later(Mode::closed, done); }};
+  }
+
+  void enqueue(Handler handler) {
+    const std::uint64_t id = next_id_.fetch_add(1);
+    auto slot = boost::asio::get_associated_cancellation_slot(handler);
+    if (slot.is_connected()) {
+      // A stale slot meets a number that is gone, or a state that is.
+      slot.assign([weak = weak_from_this(),
+                   id](boost::asio::cancellation_type) {
+        const auto self = weak.lock();
+        if (!self) return;
+        boost::asio::post(self->strand_, [self, id] { self->withdraw(id); });
+      });
+    }
+    boost::asio::post(
+        strand_, [self = shared_from_this(),
+                  waiting = Waiting(id, std::move(handler), peers_)]() mutable {
+          self->waiting_.push_back(std::move(waiting));
+          self->go_on();
+        });
+  }
+
+  /// No accept is pending, the socket is let go of, and handlers that wait
+  /// have been told to go. Any thread; `done` may be empty.
+  void close_later(Done done) { stop_later(Mode::closed, std::move(done)); }
+
+ private:
+  enum class Mode { paused, accepting, closed };
+
+  /// A handler that waits for a connection, and keeps both its own context and
+  /// the acceptor's from running out of work, also while paused.
+  struct Waiting {
+    using Work =
+        boost::asio::executor_work_guard<boost::asio::associated_executor_t<
+            Handler, boost::asio::any_io_executor>>;
+    using PeerWork =
+        boost::asio::executor_work_guard<boost::asio::any_io_executor>;
+
+    Waiting(std::uint64_t number, Handler handler_,
+            const boost::asio::any_io_executor& peers)
+        : id(number),
+          work(boost::asio::get_associated_executor(handler_, peers)),
+          peer_work(peers),
+          handler(std::move(handler_)) {}
+
+    std::uint64_t id;
+    Work work;
+    PeerWork peer_work;
+    Handler handler;
+  };
+
+  void resume() {
+    if (mode_ == Mode::closed) return;
+    mode_ = Mode::accepting;
+    go_on();
+  }
+
+  void stop_later(Mode mode, Done done) {
+    if (settled_.load() == Mode::closed) {
+      // Nothing is left to do, and perhaps nothing runs any more.
+      if (done) done();
+      return;
+    }
+    boost::asio::post(strand_, [self = shared_from_this(), mode,
+                                done = std::move(done)]() mutable {
+      self->stop(mode, std::move(done));
+    });
+  }
+
+  void stop(Mode mode, Done done) {
+    if (mode_ != Mode::closed) mode_ = mode;
+    if (done) stopping_.push_back(std::move(done));
+    if (pending_) {
+      native_.cancel();
+    } else {
+      go_on();
+    }
+  }
+
+  /// The pending accept below has ended, one way or the other.
+  void reaped(boost::system::error_code error,
+              boost::asio::ip::tcp::socket peer) {
+    pending_ = false;
+    if (!error) {
+      // A connection that won the race against a cancel is served like any
+      // other: nobody else has it.
+      taken_.push_back(std::move(peer));
+    } else if (error != boost::asio::error::operation_aborted &&
+               !waiting_.empty()) {
+      complete_first(error, std::move(peer));
+    }
+    go_on();
+  }
+
+  void go_on() {
+    while (!taken_.empty() && !waiting_.empty()) {
+      auto peer = std::move(taken_.front());
+      taken_.pop_front();
+      complete_first({}, std::move(peer));
+    }
+    if (pending_) return;
+    if (mode_ != Mode::accepting) native_.release();
+    if (mode_ == Mode::closed) {
+      settled_.store(Mode::closed);
+      while (!waiting_.empty()) complete_first(aborted(), empty_peer());
+    }
+    for (auto& done : std::exchange(stopping_, {})) done();
+    if (mode_ != Mode::accepting || waiting_.empty()) return;
+    pending_ = true;
+    native_.start(
+        peers_, [self = shared_from_this()](boost::system::error_code error,
+                                            boost::asio::ip::tcp::socket peer) {
+          self->reaped(error, std::move(peer));
+        });
+  }
+
+  void withdraw(std::uint64_t id) {
+    const auto found =
+        std::find_if(waiting_.begin(), waiting_.end(),
+                     [id](const Waiting& waiting) { return waiting.id == id; });
+    if (found == waiting_.end()) return;
+    auto waiting = std::move(*found);
+    waiting_.erase(found);
+    complete(std::move(waiting), aborted(), empty_peer());
+    if (waiting_.empty() && pending_) native_.cancel();
+  }
+
+  void complete_first(boost::system::error_code error,
+                      boost::asio::ip::tcp::socket peer) {
+    auto waiting = std::move(waiting_.front());
+    waiting_.pop_front();
+    complete(std::move(waiting), error, std::move(peer));
+  }
+
+  /// By way of `peers_`, so that no handler ever runs inside the strand.
+  void complete(Waiting waiting, boost::system::error_code error,
+                boost::asio::ip::tcp::socket peer) {
+    boost::asio::post(peers_, [waiting = std::move(waiting), error,
+                               peer = std::move(peer)]() mutable {
+      const auto where = waiting.work.get_executor();
+      boost::asio::dispatch(where, [handler = std::move(waiting.handler), error,
+                                    peer = std::move(peer)]() mutable {
+        std::move(handler)(error, std::move(peer));
+      });
+    });
+  }
+
+  static boost::system::error_code aborted() {
+    return boost::asio::error::operation_aborted;
+  }
+  boost::asio::ip::tcp::socket empty_peer() const {
+    return boost::asio::ip::tcp::socket(peers_);
+  }
+
+  const boost::asio::any_io_executor peers_;
+  const boost::asio::strand<boost::asio::any_io_executor> strand_;
+  NativeAcceptor native_;
+  Mode mode_ = Mode::paused;  // until the library says resume
+  bool pending_ = false;      // an accept is outstanding below
+  std::list<Waiting> waiting_;
+  /// Connections that won against a cancel when nobody waited.
+  std::deque<boost::asio::ip::tcp::socket> taken_;
+  std::vector<Done> stopping_;
+  std::atomic<std::uint64_t> next_id_{1};
+  /// `closed` once nothing of this state touches the socket any more.
+  std::atomic<Mode> settled_{Mode::paused};
+};
+
+}  // namespace detail
+
+/// Accepts on a Listener while this generation has the turn.
+///
+/// It follows pause, resume and close by itself: while paused, accepts stay
+/// pending and keep the io_context running; when this generation has given up
+/// the listener for good they end with operation_aborted, so that io.run()
+/// returns when what was accepted is finished.
+///
+/// Any executor will do, also one with many threads: the acceptor has its own
+/// strand. It must be gone before the Upgrader, and its context must outlive
+/// both. Destroying it ends pending accepts with operation_aborted.
+class Acceptor {
+ public:
+  using executor_type = boost::asio::any_io_executor;
+
+  /// Throws Error: the listener has an acceptor already.
+  Acceptor(boost::asio::any_io_executor executor, const Listener& listener)
+      : state_(std::make_shared<detail::AcceptState>(
+            std::move(executor), listener.native_handle(),
+            listener.address().find('[') != std::string_view::npos)) {
+    listener.attach(state_->hooks());
+  }
+  Acceptor(boost::asio::io_context& io, const Listener& listener)
+      : Acceptor(executor_type(io.get_executor()), listener) {}
+  ~Acceptor() { state_->close_later({}); }
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  /// Where accepted sockets run.
+  executor_type get_executor() const { return state_->peers(); }
+
+  /// The next connection: void(error_code, tcp::socket). Several may wait;
+  /// they are served in order. Per-operation cancellation: total.
+  ///
+  /// Completes with
+  /// - no error: an ordinary socket.
+  /// - operation_aborted: this generation accepts no more, or cancelled.
+  /// - any other error: of this accept alone (too many open files); wait a
+  ///   moment, then go on.
+  template <boost::asio::completion_token_for<detail::AcceptSignature> Token>
+  auto async_accept(Token&& token) {
+    return boost::asio::async_initiate<Token, detail::AcceptSignature>(
+        [state = state_](auto&& handler) {
+          state->enqueue(std::forward<decltype(handler)>(handler));
+        },
+        token);
+  }
+
+ private:
+  std::shared_ptr<detail::AcceptState> state_;
+};
+
+}  // namespace relaunch::asio
