@@ -86,6 +86,9 @@ struct ListenerItem {
   std::string address;  ///< as it was asked for
   bool operator==(const ListenerItem&) const = default;
 };
+/// So many fit into one head, whatever their names are; more go in batches.
+inline constexpr std::size_t kMaxListenersPerFrame = 64;
+
 /// One handle (a socket) for each item, in order.
 struct Listeners {
   std::uint32_t batch = 0;
@@ -130,7 +133,7 @@ Frame to_frame(const Message& message);
 /// Errors: errc::malformed_frame for a head that is no JSON object, nests or
 /// is large beyond the limits, lacks a key or has one of another type or out
 /// of range; for a wrong number of handles; errc::unexpected_message for an
-/// unknown type. Unknown keys are ignored, unless the head's key "critical"
+/// unknown type. Names are checked by check_name. Unknown keys are ignored, unless the head's key "critical"
 /// (an array of key names) names one: errc::version_mismatch.
 Result<Message> from_frame(const Frame& frame);
 

@@ -1,0 +1,362 @@
+#include "common/protocol/message.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <limits>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "common/base/text.hpp"
+
+namespace relaunch::protocol {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxDepth = 8;
+constexpr std::size_t kMaxReasonBytes = 4096;
+constexpr std::size_t kMaxNameBytes = 255;
+
+/// In the order of Message's alternatives.
+constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
+    "hello",         "adopted",   "failed",  "ready",
+    "extend_ready",  "health",    "serving", "stop_requested",
+    "end_probation", "leave",     "welcome", "listeners",
+    "ask_health",    "give_back", "commit",  "turn"};
+
+// The keys of each message, once for both directions. `self` is const when it
+// is written.
+template <typename Visitor, typename Self>
+requires(std::is_empty_v<Self>) void visit_keys(Visitor&, Self&) {}
+
+#define RELAUNCH_KEYS(Type)                                                  \
+  template <typename Visitor, typename Self>                                 \
+  requires(std::is_same_v<std::remove_const_t<Self>, Type>) void visit_keys( \
+      Visitor& visitor, Self& self)
+
+RELAUNCH_KEYS(Hello) {
+  visitor("min_version", self.min_version);
+  visitor("max_version", self.max_version);
+  visitor("pid", self.pid);
+}
+RELAUNCH_KEYS(Adopted) { visitor("batch", self.batch); }
+RELAUNCH_KEYS(Failed) { visitor("reason", self.reason); }
+RELAUNCH_KEYS(Ready) { visitor("unclaimed", self.unclaimed); }
+RELAUNCH_KEYS(ExtendReady) { visitor("milliseconds", self.milliseconds); }
+RELAUNCH_KEYS(Health) {
+  visitor("question", self.question);
+  visitor("healthy", self.healthy);
+}
+RELAUNCH_KEYS(Welcome) {
+  visitor("version", self.version);
+  visitor("incumbent_generation", self.incumbent_generation);
+  visitor("incumbent_pid", self.incumbent_pid);
+  visitor("generation", self.generation);
+  visitor("release", self.release);
+}
+RELAUNCH_KEYS(ListenerItem) {
+  visitor("name", self.name);
+  visitor("shard", self.shard);
+  visitor("address", self.address);
+}
+RELAUNCH_KEYS(Listeners) {
+  visitor("batch", self.batch);
+  visitor("last", self.last);
+  visitor("items", self.items);
+}
+RELAUNCH_KEYS(AskHealth) { visitor("question", self.question); }
+RELAUNCH_KEYS(GiveBack) {
+  visitor("drain_milliseconds", self.drain_milliseconds);
+}
+RELAUNCH_KEYS(Commit) {
+  visitor("drain_milliseconds", self.drain_milliseconds);
+  visitor("grace_milliseconds", self.grace_milliseconds);
+}
+
+#undef RELAUNCH_KEYS
+
+class Writer {
+ public:
+  explicit Writer(json::object& out) : out_(out) {}
+
+  template <typename T>
+  void operator()(std::string_view key, const T& value) {
+    out_[key] = to_json(value);
+  }
+
+ private:
+  static json::value to_json(bool value) { return value; }
+  static json::value to_json(std::uint16_t value) { return value; }
+  static json::value to_json(std::uint32_t value) { return value; }
+  static json::value to_json(const std::string& value) {
+    return json::value(text::valid_utf8(value));
+  }
+  static json::value to_json(const ListenerItem& item) {
+    json::object out;
+    Writer writer{out};
+    visit_keys(writer, item);
+    return out;
+  }
+  template <typename T>
+  static json::value to_json(const std::vector<T>& list) {
+    json::array out;
+    for (const T& each : list) out.push_back(to_json(each));
+    return out;
+  }
+
+  json::object& out_;
+};
+
+/// Reads the keys of one object and remembers the first that is wrong.
+class Reader {
+ public:
+  explicit Reader(const json::object& in) : in_(in) {}
+
+  template <typename T>
+  void operator()(std::string_view key, T& value) {
+    keys_.push_back(key);
+    if (!problem_.empty()) return;
+    const json::value* found = in_.if_contains(key);
+    if (found == nullptr) {
+      problem_ = text::cat("the key '", key, "' is missing");
+    } else if (!from_json(*found, value) && problem_.empty()) {
+      problem_ = text::cat("the key '", key, "' has a wrong type or range");
+    }
+  }
+
+  const std::string& problem() const { return problem_; }
+  bool knows(std::string_view key) const {
+    return std::find(keys_.begin(), keys_.end(), key) != keys_.end();
+  }
+
+ private:
+  static bool from_json(const json::value& in, bool& out) {
+    if (!in.is_bool()) return false;
+    out = in.get_bool();
+    return true;
+  }
+  template <typename Number>
+  requires std::is_unsigned_v<Number>
+  static bool from_json(const json::value& in, Number& out) {
+    // The parser makes uint64 only of what does not fit into int64.
+    const std::int64_t* number = in.if_int64();
+    if (number == nullptr || *number < 0) return false;
+    if (*number > std::int64_t{std::numeric_limits<Number>::max()})
+      return false;
+    out = static_cast<Number>(*number);
+    return true;
+  }
+  static bool from_json(const json::value& in, std::string& out) {
+    const json::string* string = in.if_string();
+    if (string == nullptr) return false;
+    out.assign(string->data(), string->size());
+    return true;
+  }
+  bool from_json(const json::value& in, ListenerItem& out) {
+    const json::object* object = in.if_object();
+    if (object == nullptr) return false;
+    Reader reader{*object};
+    visit_keys(reader, out);
+    problem_ = reader.problem();
+    return problem_.empty();
+  }
+  template <typename T>
+  bool from_json(const json::value& in, std::vector<T>& out) {
+    const json::array* array = in.if_array();
+    if (array == nullptr) return false;
+    for (const json::value& each : *array) {
+      if (!from_json(each, out.emplace_back())) return false;
+    }
+    return true;
+  }
+
+  const json::object& in_;
+  std::vector<std::string_view> keys_;
+  std::string problem_;
+};
+
+Error malformed(std::string_view type, std::string_view why) {
+  return Error{errc::malformed_frame,
+               text::cat("cannot read a '", type, "' message: ", why)};
+}
+
+template <std::size_t... Index>
+Message make_message(std::size_t type, std::index_sequence<Index...>) {
+  Message message;
+  ((Index == type ? void(message.emplace<Index>()) : void()), ...);
+  return message;
+}
+
+Result<json::object> parse_head(std::string_view head) {
+  if (head.size() > kMaxHeadBytes) {
+    return Error{errc::malformed_frame,
+                 text::cat("cannot read a message: its head has ", head.size(),
+                           " bytes, the limit is ", kMaxHeadBytes)};
+  }
+  json::parse_options options;
+  options.max_depth = kMaxDepth;
+  boost::system::error_code failure;
+  json::value value =
+      json::parse({head.data(), head.size()}, failure, {}, options);
+  if (failure) {
+    return Error{
+        errc::malformed_frame,
+        text::cat("cannot read a message's head: ", failure.message())};
+  }
+  if (!value.is_object()) {
+    return Error{errc::malformed_frame,
+                 "cannot read a message: its head is no JSON object"};
+  }
+  return std::move(value.get_object());
+}
+
+/// What a later release marks as critical must be known here.
+Result<void> check_critical(const json::object& head, std::string_view type,
+                            const Reader& reader) {
+  const json::value* critical = head.if_contains("critical");
+  if (critical == nullptr) return {};
+  const json::array* keys = critical->if_array();
+  if (keys == nullptr) return malformed(type, "'critical' is no array");
+  for (const json::value& key : *keys) {
+    const json::string* name = key.if_string();
+    if (name == nullptr) return malformed(type, "'critical' names no key");
+    const std::string_view known{name->data(), name->size()};
+    if (known == "type" || known == "critical" || reader.knows(known)) continue;
+    return Error{
+        errc::version_mismatch,
+        text::cat("cannot read a '", type, "' message: '",
+                  text::printable(known), "' is critical and unknown here")};
+  }
+  return {};
+}
+
+std::size_t handles_of(const Message& message) {
+  if (std::holds_alternative<Welcome>(message)) return 1;
+  const auto* listeners = std::get_if<Listeners>(&message);
+  return listeners == nullptr ? 0 : listeners->items.size();
+}
+
+/// Rules that the types alone do not express.
+Result<void> check_content(const Message& message, std::size_t handles) {
+  const std::string_view type = type_of(message);
+  if (handles != handles_of(message)) {
+    return malformed(type, text::cat("it came with ", handles, " handles, not ",
+                                     handles_of(message)));
+  }
+  std::vector<std::string_view> names;
+  if (const auto* ready = std::get_if<Ready>(&message)) {
+    names.assign(ready->unclaimed.begin(), ready->unclaimed.end());
+  } else if (const auto* listeners = std::get_if<Listeners>(&message)) {
+    for (const auto& item : listeners->items) names.push_back(item.name);
+  }
+  for (const std::string_view name : names) {
+    const auto fine = check_name(name);
+    if (!fine) return malformed(type, fine.error().text());
+  }
+  return {};
+}
+
+/// A reason may quote what a program printed; it must fit into a head.
+std::string cut_reason(std::string reason) {
+  if (reason.size() <= kMaxReasonBytes) return reason;
+  std::size_t end = kMaxReasonBytes;
+  while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) {
+    --end;
+  }
+  return reason.substr(0, end) + "...";
+}
+
+}  // namespace
+
+std::string_view type_of(const Message& message) {
+  return kTypes[message.index()];
+}
+
+Frame to_frame(const Message& message) {
+  json::object head;
+  head["type"] = json::string_view{type_of(message)};
+  Writer writer{head};
+  if (const auto* failed = std::get_if<Failed>(&message)) {
+    const Failed short_one{cut_reason(failed->reason)};
+    visit_keys(writer, short_one);
+  } else {
+    std::visit([&](const auto& each) { visit_keys(writer, each); }, message);
+  }
+  Frame frame;
+  frame.head = json::serialize(head);
+  frame.handles = static_cast<std::uint16_t>(handles_of(message));
+  return frame;
+}
+
+Result<Message> from_frame(const Frame& frame) {
+  const auto head = parse_head(frame.head);
+  if (!head) return head.error();
+  const json::value* named = head->if_contains("type");
+  if (named == nullptr || !named->is_string()) {
+    return Error{errc::malformed_frame,
+                 "cannot read a message: its head names no type"};
+  }
+  const std::string_view type{named->get_string().data(),
+                              named->get_string().size()};
+  const auto known = std::find(kTypes.begin(), kTypes.end(), type);
+  if (known == kTypes.end()) {
+    return Error{
+        errc::unexpected_message,
+        text::cat("cannot read a message of the unknown type '",
+                  text::printable(type.substr(0, kMaxNameBytes)), "'")};
+  }
+  Message message =
+      make_message(static_cast<std::size_t>(known - kTypes.begin()),
+                   std::make_index_sequence<kTypes.size()>{});
+  Reader reader{*head};
+  std::visit([&](auto& each) { visit_keys(reader, each); }, message);
+  if (const auto fine = check_critical(*head, type, reader); !fine) {
+    return fine.error();
+  }
+  if (!reader.problem().empty()) return malformed(type, reader.problem());
+  if (const auto fine = check_content(message, frame.handles); !fine) {
+    return fine.error();
+  }
+  return message;
+}
+
+Result<std::uint16_t> choose_version(std::uint16_t their_min,
+                                     std::uint16_t their_max) {
+  const std::uint16_t highest = std::min(kMaxVersion, their_max);
+  if (their_min <= their_max && highest >= std::max(kMinVersion, their_min)) {
+    return highest;
+  }
+  return Error{errc::version_mismatch,
+               text::cat("no common protocol version: this release speaks ",
+                         kMinVersion, " to ", kMaxVersion, ", the other ",
+                         their_min, " to ", their_max)};
+}
+
+Result<void> check_name(std::string_view name) {
+  const auto refuse = [name](std::string_view why) {
+    return Error{
+        errc::invalid_argument,
+        text::cat("cannot use the name '",
+                  text::printable(name.substr(0, kMaxNameBytes)), "': ", why)};
+  };
+  if (name.empty()) return refuse("it is empty");
+  if (name.size() > kMaxNameBytes) {
+    return refuse(text::cat("it has ", name.size(),
+                            " characters, the limit is ", kMaxNameBytes));
+  }
+  for (const char c : name) {
+    if (c == ':') return refuse("it contains ':'");
+    if (c < 0x20 || c > 0x7E) {
+      return refuse("it contains a character that is not printable ASCII");
+    }
+  }
+  return {};
+}
+
+}  // namespace relaunch::protocol
