@@ -1,0 +1,242 @@
+#include "common/os/channel.hpp"
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/windows/stream_handle.hpp>
+#include <boost/asio/write.hpp>
+#include <deque>
+
+#include "common/base/text.hpp"
+#include "win32/transfer.hpp"
+#include "win32/win32.hpp"
+
+namespace relaunch::os {
+
+namespace {
+
+// The other side closed its end: said in one of these ways, depending on what
+// was under way.
+bool is_other_side_gone(const boost::system::error_code& error) {
+  if (error == boost::asio::error::eof) return true;
+  switch (error.value()) {
+    case ERROR_BROKEN_PIPE:
+    case ERROR_NO_DATA:
+    case ERROR_PIPE_NOT_CONNECTED:
+    case ERROR_HANDLE_EOF:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Error lost(const boost::system::error_code& error, std::string_view verb) {
+  if (is_other_side_gone(error)) {
+    return Error{make_error_code(errc::channel_lost),
+                 text::cat("cannot ", verb, " the channel")};
+  }
+  return win32::failure(text::cat("cannot ", verb, " the channel"),
+                        static_cast<DWORD>(error.value()));
+}
+
+}  // namespace
+
+Result<ChannelPair> make_channel_pair() {
+  // Neither end may meet a completion port here: that binding belongs to the
+  // pipe end, not to the handle, and outlives this process.
+  auto pair = win32::make_pipe(PIPE_ACCESS_DUPLEX, FILE_FLAG_OVERLAPPED);
+  if (!pair) return pair.error();
+  return ChannelPair{std::move(pair->server), std::move(pair->client)};
+}
+
+Result<ProcessId> channel_maker(native_handle end) {
+  ULONG id = 0;
+  // A socket is a "pipe" to GetFileType too; the second call tells it apart.
+  if (end == nullptr || end == kNoHandle ||
+      GetFileType(end) != FILE_TYPE_PIPE ||
+      !GetNamedPipeServerProcessId(end, &id)) {
+    return Error{
+        make_error_code(errc::invalid_argument),
+        text::cat("cannot use handle ", reinterpret_cast<std::uintptr_t>(end),
+                  ": it is no channel")};
+  }
+  return ProcessId{id};
+}
+
+struct Channel::Impl : std::enable_shared_from_this<Impl> {
+  Impl(boost::asio::io_context& context, Handle end)
+      : io(context), stream(context, end.get()) {
+    // It was inheritable for this process; its own children are not to get it.
+    SetHandleInformation(end.release(), HANDLE_FLAG_INHERIT, 0);
+  }
+
+  struct Pending {
+    protocol::Frame frame;
+    std::vector<Outgoing> handles;
+    std::function<void(std::optional<Error>)> on_sent;
+  };
+
+  void read();
+  void take_frames();
+  void lose(Error error);
+  void pump_later();
+  void pump();
+  void write_front();
+  void settle_front(std::optional<Error> error);
+  void close();
+
+  boost::asio::io_context& io;
+  boost::asio::windows::stream_handle stream;
+  win32::Receiver receiver;
+
+  protocol::FrameReader reader;
+  std::array<char, 16 * 1024> buffer{};
+  std::function<void(Received)> on_message;
+  std::function<void(Error)> on_lost;  // empty: told, or never to be told
+
+  std::deque<Pending> queue;
+  std::string outgoing;         // the bytes of the frame that is being written
+  win32::GivenHandles given;    // what that frame has put into the receiver
+  bool pumping = false;         // a pump is posted or a write is under way
+  std::optional<Error> broken;  // nothing can be sent any more
+  std::function<void()> on_closed;
+  bool destroyed = false;
+};
+
+void Channel::Impl::read() {
+  stream.async_read_some(
+      boost::asio::buffer(buffer),
+      [self = shared_from_this()](const boost::system::error_code& error,
+                                  std::size_t size) {
+        if (!self->on_lost) return;
+        if (error) return self->lose(lost(error, "read from"));
+        self->reader.append({self->buffer.data(), size});
+        self->take_frames();
+      });
+}
+
+void Channel::Impl::take_frames() {
+  for (;;) {
+    auto next = reader.next();
+    if (!next) return lose(next.error());
+    if (!*next) return read();
+    Received received;
+    received.frame = std::move(**next);
+    auto handles =
+        win32::adopt(received.frame.transfer, received.frame.handles);
+    if (!handles) return lose(handles.error());
+    received.handles = std::move(*handles);
+    received.frame.transfer.clear();
+    on_message(std::move(received));
+    if (!on_lost) return;  // closed or destroyed by the call
+  }
+}
+
+void Channel::Impl::lose(Error error) {
+  broken = error;
+  boost::system::error_code ignored;
+  stream.close(ignored);
+  pump_later();  // tells those who wait for on_sent
+  if (auto told = std::exchange(on_lost, nullptr)) told(std::move(error));
+}
+
+void Channel::Impl::pump_later() {
+  if (std::exchange(pumping, true)) return;
+  boost::asio::post(io, [self = shared_from_this()] { self->pump(); });
+}
+
+void Channel::Impl::pump() {
+  while (!destroyed && !queue.empty()) {
+    if (broken) {
+      settle_front(broken);
+      continue;
+    }
+    Pending& front = queue.front();
+    // Now and not when it was queued: until its bytes are written, closing the
+    // receiver's handles again needs the receiver.
+    auto given_now = win32::give(receiver, front.handles);
+    if (!given_now) {
+      settle_front(given_now.error());
+      continue;
+    }
+    given = std::move(*given_now);
+    front.frame.handles = static_cast<std::uint16_t>(front.handles.size());
+    front.frame.transfer = given.section();
+    outgoing = protocol::encode(front.frame);
+    return write_front();
+  }
+  pumping = false;
+  if (!destroyed && on_closed) close();
+}
+
+void Channel::Impl::write_front() {
+  boost::asio::async_write(
+      stream, boost::asio::buffer(outgoing),
+      [self = shared_from_this()](const boost::system::error_code& error,
+                                  std::size_t) {
+        if (self->destroyed) return;
+        if (!error) {
+          self->given.keep();
+          self->settle_front(std::nullopt);
+          return self->pump();
+        }
+        // A frame that is not whole is never adopted.
+        self->given.take_back();
+        if (!self->broken) self->broken = lost(error, "write to");
+        const Error reason = *self->broken;
+        self->settle_front(reason);
+        if (self->destroyed) return;
+        // What the other side wrote before it left is still to be read; the
+        // end of the stream follows it.
+        if (!is_other_side_gone(error) && self->on_lost) self->lose(reason);
+        self->pump();
+      });
+}
+
+void Channel::Impl::settle_front(std::optional<Error> error) {
+  const auto on_sent = std::move(queue.front().on_sent);
+  queue.pop_front();
+  if (on_sent) on_sent(std::move(error));
+}
+
+void Channel::Impl::close() {
+  boost::system::error_code ignored;
+  stream.close(ignored);
+  std::exchange(on_closed, nullptr)();
+}
+
+Channel::Channel(boost::asio::io_context& io, Handle end)
+    : impl_(std::make_shared<Impl>(io, std::move(end))) {}
+
+Channel::~Channel() {
+  impl_->destroyed = true;
+  impl_->on_lost = nullptr;
+  impl_->given.keep();  // the bytes may have arrived
+  boost::system::error_code ignored;
+  impl_->stream.close(ignored);
+}
+
+void Channel::set_receiver(const Process& process) {
+  impl_->receiver = {process.handle(), process.id()};
+}
+
+void Channel::start(std::function<void(Received)> on_message,
+                    std::function<void(Error)> on_lost) {
+  impl_->on_message = std::move(on_message);
+  impl_->on_lost = std::move(on_lost);
+  impl_->read();
+}
+
+void Channel::send(protocol::Frame frame, std::vector<Outgoing> handles,
+                   std::function<void(std::optional<Error>)> on_sent) {
+  impl_->queue.push_back(
+      {std::move(frame), std::move(handles), std::move(on_sent)});
+  impl_->pump_later();
+}
+
+void Channel::close_after_sending(std::function<void()> on_closed) {
+  impl_->on_lost = nullptr;  // nothing is read or reported any more
+  impl_->on_closed = std::move(on_closed);
+  impl_->pump_later();
+}
+
+}  // namespace relaunch::os

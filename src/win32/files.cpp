@@ -1,0 +1,261 @@
+#include "common/os/files.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "common/base/text.hpp"
+#include "win32/win32.hpp"
+
+namespace relaunch::os {
+
+namespace {
+
+constexpr DWORD kShareAll =
+    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+
+// "cannot <verb> <path>: <call>" with GetLastError() as it is on entry.
+Error cannot(std::string_view verb, const fs::path& path,
+             std::string_view call) {
+  const DWORD code = GetLastError();
+  return win32::failure(text::cat("cannot ", verb, " ", path, ": ", call),
+                        code);
+}
+
+bool is_link(DWORD attributes) {
+  return attributes != INVALID_FILE_ATTRIBUTES &&
+         (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+}
+
+bool is_folder(DWORD attributes) {
+  return attributes != INVALID_FILE_ATTRIBUTES &&
+         (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+}
+
+Result<void> write_all(const Handle& file, const fs::path& path,
+                       std::string_view bytes) {
+  while (!bytes.empty()) {
+    const DWORD size =
+        static_cast<DWORD>(std::min<std::size_t>(bytes.size(), 1 << 20));
+    DWORD written = 0;
+    if (!WriteFile(file.get(), bytes.data(), size, &written, nullptr)) {
+      return cannot("write", path, "WriteFile");
+    }
+    bytes.remove_prefix(written);
+  }
+  if (!FlushFileBuffers(file.get())) {
+    return cannot("write", path, "FlushFileBuffers");
+  }
+  return {};
+}
+
+Result<void> write_new(const fs::path& path, std::string_view bytes) {
+  const Handle file{CreateFileW(path.c_str(), GENERIC_WRITE, 0, nullptr,
+                                CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr)};
+  if (!file) return cannot("write", path, "CreateFileW");
+  return write_all(file, path, bytes);
+}
+
+// A reader (a virus scanner, too) that has the file open makes this fail, even
+// one that shares deletion.
+bool replace_patiently(const fs::path& from, const fs::path& to) {
+  constexpr auto kPatience = std::chrono::seconds{1};
+  constexpr DWORD kPauseMs = 10;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    if (MoveFileExW(from.c_str(), to.c_str(),
+                    MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
+      return true;
+    }
+    const DWORD code = GetLastError();
+    const bool held =
+        code == ERROR_ACCESS_DENIED || code == ERROR_SHARING_VIOLATION;
+    if (!held || std::chrono::steady_clock::now() >= deadline) {
+      SetLastError(code);
+      return false;
+    }
+    Sleep(kPauseMs);
+  }
+}
+
+bool same_path(const fs::path& a, const fs::path& b) {
+  return CompareStringOrdinal(a.c_str(), -1, b.c_str(), -1, TRUE) == CSTR_EQUAL;
+}
+
+}  // namespace
+
+Result<void> make_private_folder(const fs::path& folder) {
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  const DWORD attributes = GetFileAttributesW(folder.c_str());
+  if (is_folder(attributes) && !is_link(attributes)) return {};
+  if (!failed) {
+    failed = attributes == INVALID_FILE_ATTRIBUTES
+                 ? last_error()
+                 : win32::system_code(ERROR_DIRECTORY);
+  }
+  return Error{failed, text::cat("cannot use the folder ", folder)};
+}
+
+Result<std::string> read_file(const fs::path& file, std::size_t limit) {
+  // Opened as what it is, so that a link is seen and not followed.
+  const Handle opened{CreateFileW(
+      file.c_str(), GENERIC_READ, kShareAll, nullptr, OPEN_EXISTING,
+      FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT, nullptr)};
+  if (!opened) return cannot("read", file, "CreateFileW");
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (!GetFileInformationByHandle(opened.get(), &info)) {
+    return cannot("read", file, "GetFileInformationByHandle");
+  }
+  if (is_link(info.dwFileAttributes)) {
+    return Error{make_error_code(errc::invalid_argument),
+                 text::cat("cannot read ", file, ": it is a link")};
+  }
+  std::string bytes;
+  for (;;) {
+    auto some = read_some(opened.get(), 64 * 1024);
+    if (!some) {
+      return Error{some.error().code(),
+                   text::cat("cannot read ", file, ": ReadFile")};
+    }
+    if (some->empty()) return bytes;
+    bytes += *some;
+    if (bytes.size() > limit) {
+      return Error{make_error_code(errc::invalid_argument),
+                   text::cat("cannot read ", file, ": it has more than ", limit,
+                             " bytes")};
+    }
+  }
+}
+
+Result<void> write_durably(const fs::path& file, std::string_view bytes) {
+  static std::atomic<unsigned> counter{0};
+  const fs::path temporary = text::path_from_utf8(
+      text::cat(file, ".", own_process_id(), "-", ++counter, ".new"));
+  auto result = write_new(temporary, bytes);
+  if (result && !replace_patiently(temporary, file)) {
+    result = cannot("replace", file, "MoveFileExW");
+  }
+  if (!result) DeleteFileW(temporary.c_str());
+  return result;
+}
+
+Result<void> copy_file(const fs::path& from, const fs::path& to) {
+  if (CopyFileW(from.c_str(), to.c_str(), TRUE)) return {};
+  const DWORD code = GetLastError();
+  return win32::failure(
+      text::cat("cannot copy ", from, " to ", to, ": CopyFileW"), code);
+}
+
+Result<void> sync_file(const fs::path& file) {
+  // To flush takes the right to write, which a read-only file denies.
+  const DWORD attributes = GetFileAttributesW(file.c_str());
+  const bool read_only = attributes != INVALID_FILE_ATTRIBUTES &&
+                         (attributes & FILE_ATTRIBUTE_READONLY) != 0;
+  if (read_only) {
+    SetFileAttributesW(file.c_str(),
+                       attributes & ~DWORD{FILE_ATTRIBUTE_READONLY});
+  }
+  Result<void> result;
+  const Handle opened{CreateFileW(file.c_str(), GENERIC_WRITE, kShareAll,
+                                  nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL,
+                                  nullptr)};
+  if (!opened) {
+    result = cannot("sync", file, "CreateFileW");
+  } else if (!FlushFileBuffers(opened.get())) {
+    result = cannot("sync", file, "FlushFileBuffers");
+  }
+  if (read_only) SetFileAttributesW(file.c_str(), attributes);
+  return result;
+}
+
+bool is_executable(const fs::path&) { return true; }
+
+Result<std::string> read_some(native_handle file, std::size_t limit) {
+  std::string bytes(std::min<std::size_t>(limit, 1 << 20), '\0');
+  DWORD size = 0;
+  if (!ReadFile(file, bytes.data(), static_cast<DWORD>(bytes.size()), &size,
+                nullptr)) {
+    return win32::failure("cannot read an open file: ReadFile");
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+Result<void> rewind_file(native_handle file) {
+  if (SetFilePointerEx(file, LARGE_INTEGER{}, nullptr, FILE_BEGIN)) return {};
+  return win32::failure("cannot rewind an open file: SetFilePointerEx");
+}
+
+bool is_same_file(const fs::path& path, native_handle file) {
+  const Handle opened{CreateFileW(path.c_str(), FILE_READ_ATTRIBUTES, kShareAll,
+                                  nullptr, OPEN_EXISTING,
+                                  FILE_FLAG_BACKUP_SEMANTICS, nullptr)};
+  if (!opened) return false;
+  BY_HANDLE_FILE_INFORMATION a{};
+  BY_HANDLE_FILE_INFORMATION b{};
+  return GetFileInformationByHandle(opened.get(), &a) &&
+         GetFileInformationByHandle(file, &b) &&
+         a.dwVolumeSerialNumber == b.dwVolumeSerialNumber &&
+         a.nFileIndexHigh == b.nFileIndexHigh &&
+         a.nFileIndexLow == b.nFileIndexLow;
+}
+
+namespace {
+
+// A name that is free: an earlier process with our number may have left one.
+fs::path name_aside(const fs::path& file) {
+  const std::string base = text::cat(file, ".relaunch-", own_process_id());
+  fs::path aside = text::path_from_utf8(base);
+  for (unsigned i = 2;
+       GetFileAttributesW(aside.c_str()) != INVALID_FILE_ATTRIBUTES; ++i) {
+    aside = text::path_from_utf8(text::cat(base, "-", i));
+  }
+  return aside;
+}
+
+}  // namespace
+
+Result<fs::path> move_running_file_aside(const fs::path& file) {
+  const auto image = win32::running_image_path();
+  const fs::path aside = name_aside(file);
+  if (!MoveFileExW(file.c_str(), aside.c_str(), 0)) {
+    return cannot("move aside", file, "MoveFileExW");
+  }
+  if (auto copied = os::copy_file(aside, file); !copied) {
+    // A copy that was cut short removes itself.
+    MoveFileExW(aside.c_str(), file.c_str(), MOVEFILE_REPLACE_EXISTING);
+    return copied.error();
+  }
+  std::error_code ignored;
+  if (image && same_path(*image, fs::absolute(file, ignored))) {
+    win32::remember_image_path(fs::absolute(aside, ignored));
+  }
+  return aside;
+}
+
+void remove_if_possible(const fs::path& file_or_folder) {
+  const DWORD attributes = GetFileAttributesW(file_or_folder.c_str());
+  if (attributes == INVALID_FILE_ATTRIBUTES) return;
+  // Of a link only itself, never what it leads to.
+  if (is_folder(attributes) && !is_link(attributes)) {
+    std::error_code failed;
+    std::vector<fs::path> entries;
+    for (fs::directory_iterator at{file_or_folder, failed}, end;
+         !failed && at != end; at.increment(failed)) {
+      entries.push_back(at->path());
+    }
+    for (const fs::path& entry : entries) remove_if_possible(entry);
+  }
+  if ((attributes & FILE_ATTRIBUTE_READONLY) != 0) {
+    SetFileAttributesW(file_or_folder.c_str(),
+                       attributes & ~DWORD{FILE_ATTRIBUTE_READONLY});
+  }
+  if (is_folder(attributes)) {
+    RemoveDirectoryW(file_or_folder.c_str());
+  } else {
+    DeleteFileW(file_or_folder.c_str());
+  }
+}
+
+}  // namespace relaunch::os
