@@ -1,0 +1,196 @@
+// clone() as posix_spawn uses it, with a pidfd: the child borrows our memory
+// until exec, so a large program starts one as fast as a small one. fork()
+// copies the page tables first: 17 ms with 1 GiB resident, against 0.05.
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include "posix/posix.hpp"
+#include "posix/spawn.hpp"
+
+#if !defined(__has_feature)
+#define __has_feature(feature) 0
+#endif
+// The sanitizers keep their own record of memory and threads, which a child
+// that shares the memory would spoil: it gets a copy there.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||       \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define RELAUNCH_SHARE_MEMORY 0
+#else
+#define RELAUNCH_SHARE_MEMORY CLONE_VM
+#endif
+
+namespace relaunch::os {
+namespace {
+
+constexpr std::size_t kStackBytes = 128 * 1024;
+constexpr std::size_t kGuardBytes = 64 * 1024;  // no page is larger
+
+/// Memory from mmap().
+class Pages {
+ public:
+  Pages(std::size_t size, int sharing)
+      : size_(size),
+        begin_(::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      sharing | MAP_ANONYMOUS, -1, 0)) {}
+  ~Pages() {
+    if (*this) ::munmap(begin_, size_);
+  }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+  explicit operator bool() const { return begin_ != MAP_FAILED; }
+  std::byte* begin() const { return static_cast<std::byte*>(begin_); }
+  std::byte* end() const { return begin() + size_; }
+
+ private:
+  std::size_t size_;
+  void* begin_;
+};
+
+/// No handler of the host may run in the child, where it would find the host's
+/// memory and its own descriptors.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+/// In memory that parent and child share whether or not they share the rest.
+struct Report {
+  SpawnStep step;
+  int error;
+};
+
+struct ChildTask {
+  SpawnPlan* plan;
+  Report* report;
+};
+
+constexpr int kFirstPassed = 3;
+
+// From here to run_child(): in the child, before exec. Only calls that are
+// async-signal-safe; nothing is allocated, no exception, no destructor.
+
+void reset_signals() {
+  struct sigaction plain = {};
+  plain.sa_handler = SIG_DFL;
+  ::sigemptyset(&plain.sa_mask);
+  // exec resets handlers, but what is ignored stays ignored; and before the
+  // mask is opened no handler of the host may be left. The C library's own two
+  // signals and KILL and STOP refuse, which is right.
+  for (int signal = 1; signal < _NSIG; ++signal) {
+    ::sigaction(signal, &plain, nullptr);
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// A source that lies among the targets is moved above them first, else an
+// earlier dup2 could overwrite it.
+bool move_up(int& handle, int above) {
+  if (handle >= above || handle < 0) return true;
+  handle = ::fcntl(handle, F_DUPFD_CLOEXEC, above);
+  return handle >= 0;
+}
+
+bool place_handles(SpawnPlan& plan) {
+  const int next = kFirstPassed + static_cast<int>(plan.handles.size());
+  if (!move_up(plan.output, next)) return false;
+  for (int& handle : plan.handles) {
+    if (!move_up(handle, next)) return false;
+  }
+  int target = kFirstPassed;
+  for (const int handle : plan.handles) {
+    // Never the same number, so close-on-exec is always cleared.
+    if (::dup2(handle, target++) < 0) return false;
+  }
+  return true;
+}
+
+bool place_streams(const SpawnPlan& plan) {
+  if (plan.output < 0) return true;
+  if (::dup2(plan.output, STDOUT_FILENO) < 0) return false;
+  if (::dup2(plan.output, STDERR_FILENO) < 0) return false;
+  const int empty = ::open("/dev/null", O_RDONLY);
+  if (empty < 0) return false;
+  return empty == STDIN_FILENO || ::dup2(empty, STDIN_FILENO) == STDIN_FILENO;
+}
+
+bool close_the_rest(const SpawnPlan& plan) {
+  const unsigned next =
+      kFirstPassed + static_cast<unsigned>(plan.handles.size());
+  return ::syscall(SYS_close_range, next, ~0U, 0) == 0;
+}
+
+int run_child(void* argument) {
+  const ChildTask& task = *static_cast<ChildTask*>(argument);
+  SpawnPlan& plan = *task.plan;
+  const auto fail = [&task](SpawnStep step) {
+    task.report->step = step;
+    task.report->error = errno;
+    ::_exit(127);
+  };
+  reset_signals();
+  if (!place_handles(plan)) fail(SpawnStep::handles);
+  if (!place_streams(plan)) fail(SpawnStep::streams);
+  if (!close_the_rest(plan)) fail(SpawnStep::handles);
+  if (plan.folder && ::chdir(plan.folder) != 0) fail(SpawnStep::folder);
+  if (plan.new_session && ::setsid() < 0) fail(SpawnStep::session);
+  ::execve(plan.executable, plan.arguments, plan.environment);
+  fail(SpawnStep::exec);
+  return 127;
+}
+
+}  // namespace
+
+Spawned spawn(const SpawnPlan& given) {
+  SpawnPlan plan = given;
+  const Pages stack{kStackBytes, MAP_PRIVATE | MAP_STACK | MAP_NORESERVE};
+  const Pages shared{sizeof(Report), MAP_SHARED};
+  if (!stack || !shared ||
+      ::mprotect(stack.begin(), kGuardBytes, PROT_NONE) != 0) {
+    return {{}, 0, SpawnStep::clone, errno};
+  }
+  auto& report = *new (shared.begin()) Report{SpawnStep::clone, 0};
+  ChildTask task{&plan, &report};
+  int pidfd = -1;
+  int id = -1;
+  {
+    const AllSignalsBlocked blocked;
+    // CLONE_VFORK: returns when the child has called exec or has ended.
+    id = ::clone(run_child, stack.end(),
+                 RELAUNCH_SHARE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+                 &task, &pidfd);
+    if (id < 0) return {{}, 0, SpawnStep::clone, errno};
+  }
+  Handle process{pidfd};
+  if (report.error == 0) return {std::move(process), id, report.step, 0};
+  // Reaped here, unless the host ignores SIGCHLD and the system has done it.
+  siginfo_t info = {};
+  uninterrupted([&] {
+    return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED);
+  });
+  return {{}, id, report.step, report.error};
+}
+
+}  // namespace relaunch::os

@@ -1,0 +1,254 @@
+#include "common/os/process.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+
+#include "common/base/text.hpp"
+#include "posix/posix.hpp"
+#include "posix/spawn.hpp"
+
+namespace relaunch::os {
+namespace {
+
+using text::cat;
+
+Handle open_pidfd(ProcessId id) {
+  return Handle{
+      static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(id), 0U))};
+}
+
+int send_signal(native_handle pidfd, int signal) {
+  return static_cast<int>(
+      ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0U));
+}
+
+Result<void> signal_process(const Process& process, int signal,
+                            std::string_view verb) {
+  if (send_signal(process.handle(), signal) == 0 || errno == ESRCH) return {};
+  return Error{last_error(), cat("cannot ", verb, " process ", process.id(),
+                                 ": pidfd_send_signal")};
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  all.reserve(texts.size() + 1);
+  // exec takes them as not const, and does not write.
+  for (const auto& one : texts) all.push_back(const_cast<char*>(one.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
+std::string_view name_of(SpawnStep step) {
+  switch (step) {
+    case SpawnStep::clone:
+      return "clone";
+    case SpawnStep::handles:
+      return "pass its handles";
+    case SpawnStep::streams:
+      return "set its standard streams";
+    case SpawnStep::folder:
+      return "chdir";
+    case SpawnStep::session:
+      return "setsid";
+    case SpawnStep::exec:
+      break;
+  }
+  return "exec";
+}
+
+// "12 (a) b) S 1 12 7 …": the name may hold anything, so what counts begins
+// after the last parenthesis. https://man7.org/linux/man-pages/man5/proc.5.html
+struct ProcStat {
+  char state = 'X';
+  long session = -1;
+  unsigned long long started = 0;  ///< clock ticks after boot
+};
+std::optional<ProcStat> read_stat(ProcessId id) {
+  const Handle file{uninterrupted([&] {
+    return ::open(cat("/proc/", id, "/stat").c_str(), O_RDONLY | O_CLOEXEC);
+  })};
+  if (!file) return std::nullopt;
+  char line[1024];
+  const ssize_t got =
+      uninterrupted([&] { return ::read(file.get(), line, sizeof line - 1); });
+  if (got <= 0) return std::nullopt;
+  line[got] = '\0';
+  const char* rest = std::strrchr(line, ')');
+  ProcStat stat;
+  if (!rest || std::sscanf(rest,
+                           ") %c %*d %*d %ld %*d %*d %*u %*u %*u %*u %*u %*u "
+                           "%*u %*d %*d %*d %*d %*d %*d %llu",
+                           &stat.state, &stat.session, &stat.started) != 3) {
+    return std::nullopt;
+  }
+  return stat;
+}
+
+bool is_live_member(const std::optional<ProcStat>& stat, ProcessId session) {
+  return stat && stat->session == static_cast<long>(session) &&
+         stat->state != 'Z' && stat->state != 'X';
+}
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
+using KilledSet = std::set<std::pair<ProcessId, unsigned long long>>;
+
+// Kills what belongs to the session and was not killed yet; answers whether
+// there was any. A process with SIGKILL pending cannot fork any more, so a
+// round that finds nobody new has found everybody.
+Result<bool> kill_round(ProcessId session, KilledSet& killed) {
+  const std::unique_ptr<DIR, CloseFolder> folder{::opendir("/proc")};
+  if (!folder) return Error{last_error(), "cannot list processes: opendir"};
+  bool found = false;
+  while (const dirent* entry = ::readdir(folder.get())) {
+    const std::string_view name{entry->d_name};
+    ProcessId id = 0;
+    const auto parsed =
+        std::from_chars(name.data(), name.data() + name.size(), id);
+    if (parsed.ec != std::errc{} || *parsed.ptr != '\0') continue;
+    if (!is_live_member(read_stat(id), session)) continue;
+    // The number may have changed hands since: looked at again once it cannot.
+    const Handle pidfd = open_pidfd(id);
+    if (!pidfd) continue;
+    const auto stat = read_stat(id);
+    if (!is_live_member(stat, session)) continue;
+    if (!killed.emplace(id, stat->started).second) continue;
+    found = true;
+    if (send_signal(pidfd.get(), SIGKILL) != 0 && errno != ESRCH) {
+      return Error{last_error(),
+                   cat("cannot kill process ", id, ": pidfd_send_signal")};
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string ExitStatus::text() const {
+  switch (kind) {
+    case Kind::exited:
+      return cat("exit code ", code);
+    case Kind::signalled:
+      return cat("signal ", code, " (", ::strsignal(static_cast<int>(code)),
+                 ")");
+    case Kind::unknown:
+      break;
+  }
+  return "exit status unknown";
+}
+
+bool Process::gone() const {
+  if (!handle_) return true;
+  pollfd ended{handle_.get(), POLLIN, 0};
+  return uninterrupted([&] { return ::poll(&ended, 1, 0); }) > 0;
+}
+
+ExitStatus Process::exit_status() {
+  siginfo_t info = {};
+  const int result = uninterrupted([&] {
+    return ::waitid(P_PIDFD, static_cast<id_t>(handle_.get()), &info,
+                    WEXITED | WNOHANG);
+  });
+  if (result != 0 || info.si_pid == 0) return {};
+  const auto code = static_cast<std::uint32_t>(info.si_status);
+  if (info.si_code == CLD_EXITED) return {ExitStatus::Kind::exited, code};
+  return {ExitStatus::Kind::signalled, code};
+}
+
+Result<void> Process::ask_to_stop() const {
+  return signal_process(*this, SIGTERM, "stop");
+}
+
+Result<void> Process::kill() const {
+  return signal_process(*this, SIGKILL, "kill");
+}
+
+// By session and not by process group: a build tool puts its jobs into groups
+// of their own, so that one signal would not reach them.
+Result<void> Process::kill_tree() {
+  // The number stays taken while one member of the session lives. If our
+  // process was reaped and another has its number, then nobody is left.
+  const bool reaped = send_signal(handle_.get(), 0) != 0 && errno == ESRCH;
+  if (reaped && read_stat(id_)) return {};
+  auto first = kill();
+  if (!first) return first;
+  constexpr int kMaxRounds = 200;
+  KilledSet killed;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    const auto found = kill_round(id_, killed);
+    if (!found) return found.error();
+    if (!*found) return {};
+  }
+  return Error{std::make_error_code(std::errc::timed_out),
+               cat("cannot end all descendants of process ", id_,
+                   ": they start new ones too fast")};
+}
+
+Result<Process> launch(const LaunchRequest& request) {
+  Environment environment = request.environment;
+  SpawnPlan plan;
+  for (const auto& passed : request.handles) {
+    const auto number = 3 + plan.handles.size();
+    std::erase_if(environment, [&](const std::string& entry) {
+      return entry.starts_with(passed.variable + "=");
+    });
+    environment.push_back(cat(passed.variable, "=", number));
+    plan.handles.push_back(passed.handle);
+  }
+  // As CreateProcess does: a relative path is seen from here, not from the
+  // child's folder.
+  std::error_code failure;
+  const std::string executable =
+      std::filesystem::absolute(request.executable, failure).string();
+  if (failure) {
+    return Error{failure, cat("cannot start ", request.executable,
+                              ": find the working folder")};
+  }
+  const std::string folder = request.folder.string();
+  const auto arguments = pointers(request.arguments);
+  const auto variables = pointers(environment);
+  plan.executable = executable.c_str();
+  plan.folder = folder.empty() ? nullptr : folder.c_str();
+  plan.arguments = arguments.data();
+  plan.environment = variables.data();
+  plan.output = request.output;
+  plan.new_session = request.own_tree;
+
+  Spawned child = spawn(plan);
+  if (child.error != 0) {
+    std::string context = cat("cannot start ", request.executable, ": ",
+                              name_of(child.failed_step));
+    if (child.failed_step == SpawnStep::folder) context += " " + folder;
+    return Error{{child.error, std::system_category()}, std::move(context)};
+  }
+  return Process{std::move(child.process), static_cast<ProcessId>(child.id)};
+}
+
+Result<Handle> own_process_handle() {
+  Handle self = open_pidfd(own_process_id());
+  if (!self) return Error{last_error(), "cannot open this process: pidfd_open"};
+  return self;
+}
+
+Result<Process> open_process(ProcessId id) {
+  Handle handle = open_pidfd(id);
+  if (!handle) {
+    return Error{last_error(), cat("cannot open process ", id, ": pidfd_open")};
+  }
+  return Process{std::move(handle), id};
+}
+
+}  // namespace relaunch::os
