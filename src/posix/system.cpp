@@ -1,6 +1,7 @@
 #include "common/os/system.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,6 +32,20 @@ std::error_code last_error() { return {errno, std::system_category()}; }
 std::error_code last_socket_error() { return last_error(); }
 
 ProcessId own_process_id() { return static_cast<ProcessId>(::getpid()); }
+
+native_handle handle_from_number(std::uintptr_t number) {
+  return static_cast<native_handle>(number);
+}
+
+void keep_from_children(native_handle handle) {
+  ::fcntl(handle, F_SETFD, FD_CLOEXEC);
+}
+
+void keep_signals_from_this_thread() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
 
 Result<std::vector<std::string>> own_arguments() {
   const Handle file{uninterrupted(

@@ -97,6 +97,14 @@ void unset_environment_variable(std::string_view name) {
   SetEnvironmentVariableW(wide_name.c_str(), nullptr);
 }
 
+native_handle handle_from_number(std::uintptr_t number) {
+  return reinterpret_cast<native_handle>(number);
+}
+
+void keep_from_children(native_handle handle) {
+  SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
+}
+
 void keep_signals_from_this_thread() {}
 
 namespace {

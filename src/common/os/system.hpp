@@ -24,6 +24,11 @@ std::error_code last_socket_error();
 
 ProcessId own_process_id();
 
+/// The handle of this process that a decimal number in a variable means.
+native_handle handle_from_number(std::uintptr_t number);
+/// Close on exec / not inheritable from here on.
+void keep_from_children(native_handle handle);
+
 /// This program's arguments, its name first, in UTF-8, as the system has them.
 Result<std::vector<std::string>> own_arguments();
 
@@ -44,6 +49,10 @@ Environment own_environment();
 std::optional<std::string> environment_variable(std::string_view name);
 /// Not thread-safe on POSIX (unsetenv): call before threads are started.
 void unset_environment_variable(std::string_view name);
+
+/// The host's signal handlers run on the host's threads: this one takes none.
+/// Windows: nothing to do.
+void keep_signals_from_this_thread();
 
 /// Why this process cannot hand itself over, with the way out; nothing if it
 /// can. PID 1 of a container ends the container with it, and the Windows

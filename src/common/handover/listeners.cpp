@@ -1,0 +1,202 @@
+#include "common/handover/listeners.hpp"
+
+#include <utility>
+
+#include "common/base/text.hpp"
+#include "common/os/listener.hpp"
+
+namespace relaunch {
+
+Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+const std::string& Listener::name() const { return impl_->name; }
+const std::string& Listener::address() const { return impl_->actual; }
+bool Listener::inherited() const { return impl_->inherited; }
+native_socket Listener::native_handle() const { return impl_->socket.get(); }
+void Listener::attach(AcceptHooks hooks) const {
+  impl_->attach(std::move(hooks));
+}
+
+namespace handover {
+
+namespace {
+
+Result<std::shared_ptr<Listener::Impl>> make_listener(std::string_view name,
+                                                      const Address& asked,
+                                                      os::Socket socket,
+                                                      bool inherited) {
+  auto actual = os::local_address(socket.get());
+  if (!actual) return actual.error();
+  auto listener =
+      std::make_shared<Listener::Impl>(Listener::Impl{std::string{name},
+                                                      asked,
+                                                      actual->text(),
+                                                      inherited,
+                                                      std::move(socket),
+                                                      {}});
+  return listener;
+}
+
+}  // namespace
+
+Result<void> ListenerSet::adopt(const protocol::ListenerItem& item,
+                                os::Socket socket) {
+  if (auto checked = protocol::check_name(item.name); !checked) {
+    return checked.error();
+  }
+  auto asked = Address::parse(item.address);
+  if (!asked) return asked.error();
+  if (auto sound = os::check_listener(socket.get(), *asked); !sound) {
+    return sound.error();
+  }
+  auto listener = make_listener(item.name, *asked, std::move(socket), true);
+  if (!listener) return listener.error();
+  const std::lock_guard lock{mutex_};
+  if (!inherited_.emplace(item.name, *listener).second) {
+    return Error{errc::handover_refused,
+                 text::cat("listener '", item.name, "' came twice")};
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Listener::Impl>> ListenerSet::claim(
+    std::string_view name, std::string_view address) {
+  if (auto checked = protocol::check_name(name); !checked) {
+    return checked.error();
+  }
+  auto asked = Address::parse(address);
+  if (!asked) return asked.error();
+  if (auto started = os::start_sockets(); !started) return started.error();
+
+  const std::lock_guard lock{mutex_};
+  const std::string key{name};
+  if (slots_.contains(key)) {
+    return Error{errc::invalid_argument,
+                 text::cat("listener '", key, "' is asked for twice")};
+  }
+  std::shared_ptr<Listener::Impl> listener;
+  const auto found = inherited_.find(key);
+  if (found != inherited_.end() && found->second->asked == *asked) {
+    listener = std::move(found->second);
+    inherited_.erase(found);
+  } else {
+    auto socket = os::open_listener(*asked);
+    if (!socket) return socket.error();
+    auto made = make_listener(name, *asked, std::move(*socket), false);
+    if (!made) return made.error();
+    listener = std::move(*made);
+  }
+  listener->attach = [this, key](AcceptHooks hooks) {
+    attach(key, std::move(hooks));
+  };
+  slots_[key].listener = listener;
+  return listener;
+}
+
+void ListenerSet::attach(const std::string& name, AcceptHooks hooks) {
+  const std::lock_guard lock{mutex_};
+  Slot& slot = slots_.at(name);
+  if (std::exchange(slot.attached, true)) {
+    throw Error{errc::invalid_argument,
+                text::cat("listener '", name, "' has its hooks already")};
+  }
+  slot.hooks = std::move(hooks);
+  if (accepting_) post_([this] { resume_latecomers(); });
+}
+
+void ListenerSet::resume_latecomers() {
+  {
+    const std::lock_guard lock{mutex_};
+    if (!accepting_) return;  // paused meanwhile
+  }
+  resume();
+}
+
+std::vector<std::string> ListenerSet::unclaimed() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<std::string> names;
+  for (const auto& [name, listener] : inherited_) names.push_back(name);
+  return names;
+}
+
+void ListenerSet::close_unclaimed() {
+  const std::lock_guard lock{mutex_};
+  inherited_.clear();
+}
+
+std::vector<ListenerSet::Entry> ListenerSet::entries() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<Entry> entries;
+  for (const auto& [name, slot] : slots_) {
+    if (!slot.listener->socket) continue;
+    entries.push_back(Entry{{name, 0, slot.listener->asked.text()},
+                            slot.listener->socket.get()});
+  }
+  return entries;
+}
+
+void ListenerSet::resume() {
+  std::vector<std::function<void()>> hooks;
+  {
+    const std::lock_guard lock{mutex_};
+    accepting_ = true;
+    for (auto& [name, slot] : slots_) {
+      if (!slot.attached || std::exchange(slot.accepting, true)) continue;
+      hooks.push_back(slot.hooks.resume);
+    }
+  }
+  for (const auto& hook : hooks) hook();
+}
+
+void ListenerSet::pause(const std::set<std::string>& except, Done done) {
+  std::vector<std::function<void(Done)>> hooks;
+  {
+    const std::lock_guard lock{mutex_};
+    accepting_ = false;
+    for (auto& [name, slot] : slots_) {
+      if (except.contains(name)) continue;
+      if (std::exchange(slot.accepting, false)) {
+        hooks.push_back(slot.hooks.pause);
+      }
+    }
+  }
+  for_each_hook(hooks, std::move(done));
+}
+
+void ListenerSet::close(Done done) {
+  pause({}, [this, done = std::move(done)] {
+    std::vector<std::function<void(Done)>> hooks;
+    {
+      const std::lock_guard lock{mutex_};
+      for (auto& [name, slot] : slots_) {
+        if (std::exchange(slot.attached, false)) {
+          hooks.push_back(slot.hooks.close);
+        }
+      }
+    }
+    for_each_hook(hooks, [this, done] {
+      {
+        const std::lock_guard lock{mutex_};
+        inherited_.clear();
+        for (auto& [name, slot] : slots_) slot.listener->socket.reset();
+      }
+      done();
+    });
+  });
+}
+
+void ListenerSet::for_each_hook(
+    const std::vector<std::function<void(Done)>>& hooks, Done done) {
+  if (hooks.empty()) return done();
+  // Counted on the library's thread: a hook may finish on any other.
+  auto left = std::make_shared<std::size_t>(hooks.size());
+  for (const auto& hook : hooks) {
+    hook([post = post_, left, done] {
+      post([left, done] {
+        if (--*left == 0) done();
+      });
+    });
+  }
+}
+
+}  // namespace handover
+}  // namespace relaunch

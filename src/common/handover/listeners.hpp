@@ -1,0 +1,90 @@
+// The listeners of one generation: what it inherited, what it opened, who
+// accepts on them, and what it gives to the next.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/address.hpp"
+#include "common/base/result.hpp"
+#include "common/os/handle.hpp"
+#include "common/protocol/message.hpp"
+#include "relaunch/listener.hpp"
+
+namespace relaunch {
+
+struct Listener::Impl {
+  std::string name;
+  Address asked;
+  std::string actual;  ///< where it really listens
+  bool inherited = false;
+  os::Socket socket;
+  std::function<void(AcceptHooks)> attach;
+};
+
+namespace handover {
+
+/// Thread-safe: the application claims and attaches from its own threads, the
+/// library's thread does the rest. Hooks are called on the library's thread.
+class ListenerSet {
+ public:
+  using Done = std::function<void()>;
+  using Post = std::function<void(std::function<void()>)>;
+
+  /// `post` runs a function on the library's thread.
+  explicit ListenerSet(Post post) : post_(std::move(post)) {}
+
+  /// From the incumbent; checked against what was announced.
+  Result<void> adopt(const protocol::ListenerItem& item, os::Socket socket);
+
+  /// The inherited one, if it was asked for at the same address, else a new
+  /// one. Errors: the name is malformed or taken; what open_listener says.
+  Result<std::shared_ptr<Listener::Impl>> claim(std::string_view name,
+                                                std::string_view address);
+
+  /// Inherited, and asked for by nobody, or at another address.
+  std::vector<std::string> unclaimed() const;
+  void close_unclaimed();
+
+  struct Entry {
+    protocol::ListenerItem item;
+    native_socket socket;
+  };
+  /// What the next generation is to get, in the order of names.
+  std::vector<Entry> entries() const;
+
+  void resume();
+  /// All but those in `except`; `done` on the library's thread.
+  void pause(const std::set<std::string>& except, Done done);
+  /// Tells everyone, then closes the sockets. Nothing accepts afterwards.
+  void close(Done done);
+
+ private:
+  struct Slot {
+    std::shared_ptr<Listener::Impl> listener;
+    AcceptHooks hooks;
+    bool attached = false;
+    bool accepting = false;
+  };
+
+  void attach(const std::string& name, AcceptHooks hooks);
+  void resume_latecomers();
+  /// Calls `hook` of each chosen slot; `done` when all have finished.
+  void for_each_hook(const std::vector<std::function<void(Done)>>& hooks,
+                     Done done);
+
+  Post post_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Listener::Impl>> inherited_;
+  std::map<std::string, Slot> slots_;
+  bool accepting_ = false;
+};
+
+}  // namespace handover
+}  // namespace relaunch

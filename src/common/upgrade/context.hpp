@@ -1,0 +1,71 @@
+// What the parts of one generation share.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/text.hpp"
+#include "common/os/handle.hpp"
+#include "common/release/store.hpp"
+#include "common/upgrade/mailbox.hpp"
+#include "relaunch/upgrader.hpp"
+
+namespace relaunch::upgrade {
+
+/// How a successor finds its channel: the number of the handle, and the
+/// process that made it.
+inline constexpr std::string_view kChannelVariable = "RELAUNCH_CHANNEL";
+inline constexpr std::string_view kIncumbentVariable = "RELAUNCH_INCUMBENT";
+
+/// What others may ask for at any moment, from any thread.
+class StatusBoard {
+ public:
+  Status read() const {
+    const std::lock_guard lock{mutex_};
+    return status_;
+  }
+  template <typename Change>
+  void change(Change change) {
+    const std::lock_guard lock{mutex_};
+    change(status_);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Status status_;
+};
+
+/// Made once in the constructor of the Upgrader; afterwards only the library's
+/// thread uses it, the status board and the io_context apart.
+struct Context {
+  boost::asio::io_context io{1};
+  std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(io);
+  Options options;
+  std::optional<release::Store> store;
+  StatusBoard board;
+
+  std::uint32_t generation = 1;
+  /// The release that runs here; empty: not known yet, or not staged.
+  std::string release;
+  /// The bytes that run here, whatever their file is called by now.
+  os::Handle running_image;
+  /// How this generation was started.
+  LaunchPlan launched;
+
+  release::Artifact artifact() const {
+    return {options.artifact, options.executable};
+  }
+
+  template <typename... Parts>
+  void log(LogLevel level, const Parts&... parts) const {
+    if (options.log) options.log(level, text::cat(parts...));
+  }
+};
+
+}  // namespace relaunch::upgrade

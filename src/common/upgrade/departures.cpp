@@ -1,0 +1,87 @@
+#include "common/upgrade/departures.hpp"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "common/protocol/message.hpp"
+
+namespace relaunch::upgrade {
+
+void Departures::watch(Leaver leaver) {
+  const Iterator entry = entries_.emplace(entries_.end(), context_);
+  entry->leaver = std::move(leaver);
+  entry->since = std::chrono::steady_clock::now();
+  auto watch = os::ProcessWatch::start(
+      context_.io, entry->leaver.process,
+      [this, entry] { on(entry, Departure::Event::gone); });
+  if (watch) {
+    entry->watch = std::make_unique<os::ProcessWatch>(std::move(*watch));
+  } else {
+    // Without a watch the deadlines still hold; only its end is seen late.
+    context_.log(LogLevel::warning, "cannot watch ", entry->leaver.name,
+                 ": reason=\"", watch.error().text(), '"');
+  }
+  entry->timer.arm(entry->leaver.drain,
+                   [this, entry] { on(entry, Departure::Event::expired); });
+}
+
+void Departures::on(Iterator entry, Departure::Event event) {
+  if (event == Departure::Event::expired && entry->leaver.process.gone()) {
+    event = Departure::Event::gone;
+  }
+  for (const Departure::Action action : entry->machine.on(event)) {
+    switch (action) {
+      case Departure::Action::ask:
+        ask(*entry);
+        break;
+      case Departure::Action::kill:
+        if (auto killed = entry->leaver.process.kill(); !killed) {
+          context_.log(LogLevel::error, killed.error().text());
+        }
+        break;
+      case Departure::Action::arm_grace:
+        entry->timer.arm(entry->leaver.grace, [this, entry] {
+          on(entry, Departure::Event::expired);
+        });
+        break;
+      case Departure::Action::report:
+        return report(entry);
+    }
+  }
+}
+
+void Departures::ask(Entry& entry) {
+  context_.log(LogLevel::warning, entry.leaver.name,
+               " is still here at its drain deadline, asking: pid=",
+               entry.leaver.process.id());
+  if (entry.leaver.channel) {
+    entry.leaver.channel->send(protocol::to_frame(protocol::Leave{}));
+  }
+  if (auto asked = entry.leaver.process.ask_to_stop(); !asked) {
+    context_.log(LogLevel::debug, asked.error().text());
+  }
+}
+
+void Departures::report(Iterator entry) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - entry->since);
+  const bool by_itself = entry->machine.text() == std::string_view{"left"};
+  std::string text =
+      text::cat(entry->leaver.name, " (pid ", entry->leaver.process.id(), ") ",
+                entry->machine.text(), " after ", took.count(), " ms");
+  context_.log(by_itself ? LogLevel::info : LogLevel::warning, text);
+  context_.board.change(
+      [&](Status& status) { status.last_departure = std::move(text); });
+  if (entry->machine.step() == Departure::Step::gone) {
+    entry->leaver.process.exit_status();  // reaped, if it was our child
+  }
+  auto on_gone = std::move(entry->leaver.on_gone);
+  // The watch and the channel may be what is calling right now.
+  auto old = std::make_shared<std::list<Entry>>();
+  old->splice(old->end(), entries_, entry);
+  old->front().timer.disarm();
+  boost::asio::post(context_.io, [old] {});
+  if (on_gone) on_gone();
+}
+
+}  // namespace relaunch::upgrade

@@ -1,0 +1,321 @@
+#include "common/upgrade/successor_driver.hpp"
+
+#include <utility>
+
+#include "common/os/files.hpp"
+#include "common/os/system.hpp"
+
+namespace relaunch::upgrade {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+SuccessorDriver::SuccessorDriver(Context& context, ThisGeneration& self,
+                                 Departures& departures, os::Handle channel,
+                                 os::ProcessId incumbent)
+    : context_(context),
+      self_(self),
+      departures_(departures),
+      timer_(context.io),
+      channel_(std::make_unique<os::Channel>(context.io, std::move(channel))),
+      incumbent_(os::Handle{}, incumbent),
+      end_(context.io),
+      began_(steady_clock::now()) {}
+
+void SuccessorDriver::begin() {
+  for (const auto& action : Successor::begin()) {
+    std::visit([this](const auto& what) { run(what); }, action);
+  }
+  note_phase();
+  channel_->start(
+      [this](os::Received received) { on_message(std::move(received)); },
+      [this](Error error) {
+        feed(event::IncumbentLost{std::move(error)});
+        end_.channel_ended();
+      });
+  // Until its own handle comes with the welcome: by its number, which the
+  // system vouches for, only to see its end.
+  auto opened = os::open_process(incumbent_.id());
+  if (!opened) return feed(event::IncumbentGone{});
+  if (auto watched = watch_incumbent(std::move(*opened)); !watched) {
+    return feed(event::CannotAdopt{watched.error()});
+  }
+  send(protocol::Hello{protocol::kMinVersion, protocol::kMaxVersion,
+                       os::own_process_id()});
+}
+
+Result<void> SuccessorDriver::watch_incumbent(os::Process incumbent) {
+  incumbent_ = std::move(incumbent);
+  return end_.watch(incumbent_, [this] { feed(event::IncumbentGone{}); });
+}
+
+void SuccessorDriver::feed(SuccessorEvent event) {
+  events_.push_back(std::move(event));
+  if (std::exchange(running_, true)) return;
+  while (!events_.empty()) {
+    const SuccessorEvent next = std::move(events_.front());
+    events_.pop_front();
+    const auto actions = machine_.on(next);
+    note_phase();
+    for (const auto& action : actions) {
+      std::visit([this](const auto& what) { run(what); }, action);
+    }
+  }
+  running_ = false;
+}
+
+void SuccessorDriver::note_phase() {
+  const Phase phase = machine_.phase();
+  context_.board.change([&](Status& status) {
+    if (!status.phases.empty() && status.phases.back().phase == phase) return;
+    status.phase = phase;
+    status.phases.push_back(
+        {phase, std::chrono::duration_cast<std::chrono::microseconds>(
+                    steady_clock::now() - began_)});
+  });
+}
+
+// what the incumbent says ----------------------------------------------------
+
+void SuccessorDriver::on_message(os::Received received) {
+  auto message = protocol::from_frame(received.frame);
+  if (!message) return feed(event::CannotAdopt{message.error()});
+  on(*message, received);
+}
+
+void SuccessorDriver::on(const protocol::Message& message,
+                         os::Received& received) {
+  using namespace protocol;
+  if (const auto* welcome = std::get_if<Welcome>(&message)) {
+    return on_welcome(*welcome, received);
+  }
+  if (const auto* listeners = std::get_if<Listeners>(&message)) {
+    return on_listeners(*listeners, received);
+  }
+  if (const auto* ask = std::get_if<AskHealth>(&message)) {
+    return answer_health(ask->question);
+  }
+  if (std::get_if<Turn>(&message)) return feed(event::TurnReceived{});
+  if (const auto* give_back = std::get_if<GiveBack>(&message)) {
+    give_back_ = *give_back;
+    return feed(event::GiveBackReceived{});
+  }
+  if (const auto* commit = std::get_if<Commit>(&message)) {
+    commit_ = *commit;
+    return feed(event::CommitReceived{});
+  }
+  feed(event::CannotAdopt{
+      Error{errc::unexpected_message,
+            text::cat("the incumbent sent ", type_of(message))}});
+}
+
+void SuccessorDriver::on_welcome(const protocol::Welcome& welcome,
+                                 os::Received& received) {
+  if (machine_.step() != Successor::Step::greeting) return;
+  auto* handle = received.handles.empty()
+                     ? nullptr
+                     : std::get_if<os::Handle>(&received.handles.front());
+  if (!handle) {
+    return feed(event::CannotAdopt{
+        Error{errc::malformed_frame, "welcome came without a process handle"}});
+  }
+  incumbent_generation_ = welcome.incumbent_generation;
+  context_.generation = welcome.generation;
+  context_.release = welcome.release;
+  context_.board.change([&](Status& status) {
+    status.generation = welcome.generation;
+    status.release = welcome.release;
+  });
+  auto watched = watch_incumbent({std::move(*handle), welcome.incumbent_pid});
+  if (!watched) return feed(event::CannotAdopt{watched.error()});
+  feed(event::Welcomed{});
+}
+
+void SuccessorDriver::on_listeners(const protocol::Listeners& listeners,
+                                   os::Received& received) {
+  if (machine_.step() != Successor::Step::adopting) return;
+  for (std::size_t i = 0; i < listeners.items.size(); ++i) {
+    auto* socket = i < received.handles.size()
+                       ? std::get_if<os::Socket>(&received.handles[i])
+                       : nullptr;
+    auto adopted =
+        socket ? self_.listeners().adopt(listeners.items[i], std::move(*socket))
+               : Result<void>{Error{errc::malformed_frame,
+                                    "a listener came without its socket"}};
+    if (!adopted) return feed(event::CannotAdopt{adopted.error()});
+  }
+  send(protocol::Adopted{listeners.batch});
+  if (!listeners.last) return;
+  feed(event::AllAdopted{});
+  settle_listeners({});
+}
+
+void SuccessorDriver::answer_health(std::uint32_t question) {
+  self_.ask_health([this, question](bool healthy) {
+    if (!committed()) send(protocol::Health{question, healthy});
+  });
+}
+
+void SuccessorDriver::send(const protocol::Message& message) {
+  channel_->send(protocol::to_frame(message));
+}
+
+// listen() -------------------------------------------------------------------
+
+void SuccessorDriver::settle_listeners(std::optional<Error> error) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (listeners_settled_ && !error) return;
+    listeners_settled_ = true;
+    listeners_error_ = std::move(error);
+  }
+  settled_.notify_all();
+}
+
+Result<void> SuccessorDriver::wait_for_listeners() {
+  std::unique_lock lock{mutex_};
+  // The machine's own deadline ends this wait; the one here only guards
+  // against a bug in it.
+  const auto limit = context_.options.deadlines.hello + std::chrono::seconds{5};
+  if (!settled_.wait_for(lock, limit, [this] { return listeners_settled_; })) {
+    return Error{errc::hello_timeout, "no listeners from the incumbent"};
+  }
+  if (listeners_error_) return *listeners_error_;
+  return {};
+}
+
+// prepare --------------------------------------------------------------------
+
+void SuccessorDriver::run(const action::SendReady&) {
+  protocol::Ready ready{self_.listeners().unclaimed()};
+  self_.listeners().close_unclaimed();
+  send(ready);
+}
+
+void SuccessorDriver::extend_ready(milliseconds more) {
+  if (machine_.step() != Successor::Step::initialising || machine_.alone()) {
+    return;
+  }
+  send(protocol::ExtendReady{static_cast<std::uint32_t>(more.count())});
+}
+
+void SuccessorDriver::run(const action::GoOnAlone&) {
+  context_.log(LogLevel::warning,
+               "the incumbent ended before it had given its listeners, "
+               "opening them anew: generation=",
+               context_.generation);
+  settle_listeners({});
+}
+
+// the turn -------------------------------------------------------------------
+
+void SuccessorDriver::run(const action::TakeTurn&) {
+  self_.listeners().close_unclaimed();
+  self_.accept([this] { feed(event::Accepting{}); });
+}
+
+void SuccessorDriver::run(const action::SendServing&) {
+  context_.log(LogLevel::info,
+               "serving, in probation: generation=", context_.generation,
+               " release=", context_.release);
+  send(protocol::Serving{});
+}
+
+void SuccessorDriver::run(const action::YieldTurn&) {
+  self_.yield({}, [this] { feed(event::Yielded{}); });
+}
+
+void SuccessorDriver::run(const action::SendTurn&) { send(protocol::Turn{}); }
+
+void SuccessorDriver::run(const action::LeaveAgain&) {
+  context_.log(LogLevel::warning, "not needed any more, draining: generation=",
+               context_.generation);
+  const milliseconds told{give_back_.drain_milliseconds};
+  self_.leave(told.count() > 0 ? told : context_.options.deadlines.drain);
+}
+
+void SuccessorDriver::run(const action::ForwardStop&) {
+  send(protocol::StopRequested{});
+}
+
+void SuccessorDriver::run(const action::GiveUp& give_up) {
+  context_.log(LogLevel::error, "cannot become a generation: reason=\"",
+               text::printable(give_up.error.text()), '"');
+  send(protocol::Failed{give_up.error.text()});
+  settle_listeners(give_up.error);
+  self_.leave(context_.options.deadlines.drain);
+}
+
+// commit ---------------------------------------------------------------------
+
+void SuccessorDriver::run(const action::RecordAlone&) {
+  context_.log(
+      LogLevel::warning,
+      "the incumbent ended, going on alone: generation=", context_.generation);
+  auto recorded = context_.store->set_current(
+      {context_.release, context_.generation, os::own_process_id()});
+  if (!recorded) context_.log(LogLevel::error, recorded.error().text());
+}
+
+void SuccessorDriver::run(const action::Stay& stay) {
+  context_.log(LogLevel::info, "committed: generation=", context_.generation,
+               " release=", context_.release);
+  context_.store->prune(context_.options.keep_releases, {context_.release});
+  if (stay.watch_incumbent) {
+    context_.board.change([](Status& status) { status.phase = Phase::drain; });
+    watch_incumbent_leave();
+  } else {
+    context_.board.change([](Status& status) { status.phase = Phase::idle; });
+  }
+  for (const auto& then : std::exchange(on_commit_, {})) then();
+}
+
+void SuccessorDriver::watch_incumbent_leave() {
+  end_.stop_watching();
+  departures_.watch(
+      {std::move(incumbent_), text::cat("generation ", incumbent_generation_),
+       std::move(channel_), milliseconds{commit_.drain_milliseconds},
+       milliseconds{commit_.grace_milliseconds}, [this] {
+         const auto at = std::chrono::duration_cast<std::chrono::microseconds>(
+             steady_clock::now() - began_);
+         context_.board.change([&](Status& status) {
+           // An upgrade of its own may have begun meanwhile.
+           if (status.phase != Phase::drain) return;
+           status.phase = Phase::idle;
+           status.phases.push_back({Phase::done, at});
+         });
+       }});
+}
+
+void SuccessorDriver::end_probation(std::function<void()> then) {
+  on_commit_.push_back(std::move(then));
+  send(protocol::EndProbation{});
+}
+
+// deadlines ------------------------------------------------------------------
+
+void SuccessorDriver::run(const action::ArmSuccessor& arm) {
+  using Wait = action::ArmSuccessor::Wait;
+  const Deadlines& deadlines = context_.options.deadlines;
+  milliseconds after = deadlines.hello;
+  switch (arm.wait) {
+    case Wait::hello:
+      break;
+    case Wait::ready_cap:
+      after = deadlines.ready_cap;
+      break;
+    case Wait::turn:
+      // The incumbent asks for health, pauses, and gives the turn, each within
+      // its own deadline; this one is for an incumbent that does none of it.
+      after = 2 * (deadlines.health + deadlines.pause + deadlines.turn);
+      break;
+    case Wait::lost:
+      after = std::chrono::seconds{2};
+      break;
+  }
+  timer_.arm(after, [this] { feed(event::SuccessorExpired{}); });
+}
+
+void SuccessorDriver::run(const action::DisarmSuccessor&) { timer_.disarm(); }
+
+}  // namespace relaunch::upgrade

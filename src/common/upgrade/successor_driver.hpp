@@ -1,0 +1,102 @@
+// Runs what the successor machine decides, in a generation that was started
+// by another: says hello, adopts, waits for the turn, stays or leaves again.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "common/os/channel.hpp"
+#include "common/os/process.hpp"
+#include "common/protocol/message.hpp"
+#include "common/upgrade/context.hpp"
+#include "common/upgrade/deadline_timer.hpp"
+#include "common/upgrade/departures.hpp"
+#include "common/upgrade/peer_end.hpp"
+#include "common/upgrade/successor.hpp"
+#include "common/upgrade/this_generation.hpp"
+
+namespace relaunch::upgrade {
+
+/// All calls on the library's thread, wait_for_listeners() apart.
+class SuccessorDriver {
+ public:
+  SuccessorDriver(Context& context, ThisGeneration& self,
+                  Departures& departures, os::Handle channel,
+                  os::ProcessId incumbent);
+
+  void begin();
+  /// On the application's thread: until the incumbent's listeners are here, or
+  /// it is certain that none come. Error: this process cannot become a
+  /// generation. At most Deadlines::hello, and what comes on top to see that
+  /// the incumbent has gone.
+  Result<void> wait_for_listeners();
+
+  void ready() { feed(event::ApplicationReady{}); }
+  void extend_ready(std::chrono::milliseconds more);
+  void stop() { feed(event::SuccessorStopRequested{}); }
+  /// `then` runs once this generation is committed.
+  void end_probation(std::function<void()> then);
+  /// It coordinates its own upgrades from here on.
+  bool committed() const {
+    return machine_.step() == Successor::Step::committed;
+  }
+  bool left() const { return machine_.step() == Successor::Step::left; }
+
+ private:
+  void feed(SuccessorEvent event);
+  void note_phase();
+  Result<void> watch_incumbent(os::Process incumbent);
+
+  void run(const action::SendReady&);
+  void run(const action::TakeTurn&);
+  void run(const action::SendServing&);
+  void run(const action::YieldTurn&);
+  void run(const action::SendTurn&);
+  void run(const action::RecordAlone&);
+  void run(const action::Stay&);
+  void run(const action::GoOnAlone&);
+  void run(const action::LeaveAgain&);
+  void run(const action::GiveUp&);
+  void run(const action::ForwardStop&);
+  void run(const action::ArmSuccessor&);
+  void run(const action::DisarmSuccessor&);
+
+  void on_message(os::Received received);
+  void on(const protocol::Message& message, os::Received& received);
+  void on_welcome(const protocol::Welcome& welcome, os::Received& received);
+  void on_listeners(const protocol::Listeners& listeners,
+                    os::Received& received);
+  void answer_health(std::uint32_t question);
+  void send(const protocol::Message& message);
+  void settle_listeners(std::optional<Error> error);
+  void watch_incumbent_leave();
+
+  Context& context_;
+  ThisGeneration& self_;
+  Departures& departures_;
+  Successor machine_;
+  DeadlineTimer timer_;
+  std::deque<SuccessorEvent> events_;
+  bool running_ = false;
+  std::unique_ptr<os::Channel> channel_;
+  os::Process incumbent_;
+  std::uint32_t incumbent_generation_ = 0;
+  PeerEnd end_;
+  protocol::Commit commit_;
+  protocol::GiveBack give_back_;
+  std::vector<std::function<void()>> on_commit_;
+  std::chrono::steady_clock::time_point began_;
+
+  std::mutex mutex_;
+  std::condition_variable settled_;
+  bool listeners_settled_ = false;
+  std::optional<Error> listeners_error_;
+};
+
+}  // namespace relaunch::upgrade

@@ -1,0 +1,300 @@
+#include "relaunch/upgrader.hpp"
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <charconv>
+#include <thread>
+#include <utility>
+
+#include "common/os/files.hpp"
+#include "common/os/listener.hpp"
+#include "common/os/stop_request.hpp"
+#include "common/os/system.hpp"
+#include "common/protocol/message.hpp"
+#include "common/upgrade/context.hpp"
+#include "common/upgrade/coordinator_driver.hpp"
+#include "common/upgrade/departures.hpp"
+#include "common/upgrade/successor_driver.hpp"
+#include "common/upgrade/this_generation.hpp"
+
+namespace relaunch {
+
+namespace {
+
+using upgrade::Context;
+
+template <typename T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw result.error();
+  return std::move(*result);
+}
+void check_or_throw(const Result<void>& result) {
+  if (!result) throw result.error();
+}
+
+/// What the incumbent left for this process.
+struct Inheritance {
+  os::Handle channel;
+  os::ProcessId incumbent = 0;
+};
+
+template <typename Number>
+bool parse_number(std::string_view text, Number& number) {
+  const auto [end, failure] =
+      std::from_chars(text.data(), text.data() + text.size(), number);
+  return failure == std::errc{} && end == text.data() + text.size();
+}
+
+// Read once, then unset: a child of the application must not mistake itself
+// for the successor. The number is only believed if the system says that it is
+// a channel, made by the process that the other variable names.
+std::optional<Inheritance> read_inheritance() {
+  const auto number = os::environment_variable(upgrade::kChannelVariable);
+  const auto maker = os::environment_variable(upgrade::kIncumbentVariable);
+  os::unset_environment_variable(upgrade::kChannelVariable);
+  os::unset_environment_variable(upgrade::kIncumbentVariable);
+  std::uintptr_t value = 0;
+  os::ProcessId incumbent = 0;
+  if (!number || !maker || !parse_number(*number, value) ||
+      !parse_number(*maker, incumbent)) {
+    return {};
+  }
+  const native_handle native = os::handle_from_number(value);
+  const auto made_by = os::channel_maker(native);
+  if (!made_by || *made_by != incumbent) return {};
+  os::keep_from_children(native);
+  return Inheritance{os::Handle{native}, incumbent};
+}
+
+void check_deadlines(const Deadlines& deadlines) {
+  for (const auto length :
+       {deadlines.build, deadlines.stage, deadlines.hello, deadlines.ready,
+        deadlines.ready_cap, deadlines.pause, deadlines.turn,
+        deadlines.probation, deadlines.health_interval, deadlines.health,
+        deadlines.drain, deadlines.grace}) {
+    if (length.count() <= 0) {
+      throw Error{errc::invalid_argument,
+                  "every deadline must be longer than zero"};
+    }
+  }
+}
+
+bool is_plain(std::string_view name) {
+  return !name.empty() && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+         });
+}
+
+void complete(Options& options, const LaunchPlan& launched) {
+  check_deadlines(options.deadlines);
+  if (options.name.empty() && !launched.arguments.empty()) {
+    const auto program = text::path_from_utf8(launched.arguments.front());
+    options.name = text::utf8(program.stem());
+  }
+  if (!is_plain(options.name)) {
+    throw Error{errc::invalid_argument,
+                text::cat("the name '", text::printable(options.name),
+                          "' has other characters than letters, digits, '-', "
+                          "'_' and '.'")};
+  }
+  if (!options.artifact.empty() && options.artifact.is_relative()) {
+    options.artifact = launched.folder / options.artifact;
+  }
+  if (options.state_folder.empty()) {
+    options.state_folder =
+        value_or_throw(os::default_state_folder()) / options.name;
+  } else if (options.state_folder.is_relative()) {
+    options.state_folder = launched.folder / options.state_folder;
+  }
+}
+
+}  // namespace
+
+struct Upgrader::Impl {
+  explicit Impl(Options options);
+  ~Impl();
+
+  void start_thread();
+  bool inherits() const { return successor != nullptr; }
+  bool coordinates() const { return !successor || successor->committed(); }
+  void ready();
+  void request(const UpgradeRequest& request,
+               std::function<void(std::string_view)> on_line,
+               std::function<void(const Outcome&)> on_end);
+  void refuse(const std::function<void(const Outcome&)>& on_end,
+              std::string reason) const;
+  void stop();
+
+  Context context;
+  std::chrono::steady_clock::time_point began;
+  upgrade::ThisGeneration self;
+  std::unique_ptr<upgrade::Departures> departures;
+  std::unique_ptr<upgrade::CoordinatorDriver> coordinator;
+  /// Only in a generation that was started by another.
+  std::unique_ptr<upgrade::SuccessorDriver> successor;
+  std::optional<os::StopRequests> stop_requests;
+  bool is_ready = false;
+  std::thread thread;
+};
+
+Upgrader::Impl::Impl(Options options)
+    : began(std::chrono::steady_clock::now()), self(context) {
+  auto inheritance = read_inheritance();
+  context.launched.arguments = value_or_throw(os::own_arguments());
+  context.launched.folder = std::filesystem::current_path();
+  context.launched.environment = os::own_environment();
+  complete(options, context.launched);
+  context.options = std::move(options);
+  context.store.emplace(
+      value_or_throw(release::Store::open(context.options.state_folder)));
+  check_or_throw(os::start_sockets());
+  if (auto image = os::open_running_image()) {
+    context.running_image = std::move(*image);
+  }
+  context.board.change([](Status& status) {
+    status.generation = 1;
+    status.pid = os::own_process_id();
+  });
+  departures = std::make_unique<upgrade::Departures>(context);
+  coordinator =
+      std::make_unique<upgrade::CoordinatorDriver>(context, self, *departures);
+  if (inheritance) {
+    successor = std::make_unique<upgrade::SuccessorDriver>(
+        context, self, *departures, std::move(inheritance->channel),
+        inheritance->incumbent);
+  }
+  if (context.options.handle_stop_requests) {
+    stop_requests.emplace(value_or_throw(
+        os::StopRequests::watch(context.io, [this] { stop(); })));
+  }
+  start_thread();
+}
+
+void Upgrader::Impl::start_thread() {
+  if (successor) context.mailbox->post([this] { successor->begin(); });
+  thread = std::thread{[this] {
+    os::keep_signals_from_this_thread();
+    const auto work = boost::asio::make_work_guard(context.io);
+    context.io.run();
+  }};
+}
+
+Upgrader::Impl::~Impl() {
+  context.mailbox->post([this] {
+    stop_requests.reset();
+    coordinator.reset();
+    successor.reset();
+    departures.reset();
+    context.io.stop();
+  });
+  thread.join();
+  context.mailbox->close();
+}
+
+void Upgrader::Impl::ready() {
+  if (std::exchange(is_ready, true)) return;
+  if (successor) return successor->ready();
+  auto recorded = context.store->set_current({{}, 1, os::own_process_id()});
+  if (!recorded) context.log(LogLevel::warning, recorded.error().text());
+  self.accept({});
+}
+
+void Upgrader::Impl::refuse(const std::function<void(const Outcome&)>& on_end,
+                            std::string reason) const {
+  const Status status = context.board.read();
+  Outcome outcome;
+  outcome.code = errc::busy;
+  outcome.reason = std::move(reason);
+  outcome.serving_generation = status.generation;
+  outcome.serving_pid = status.pid;
+  on_end(outcome);
+}
+
+void Upgrader::Impl::request(const UpgradeRequest& request,
+                             std::function<void(std::string_view)> on_line,
+                             std::function<void(const Outcome&)> on_end) {
+  if (!is_ready) return refuse(on_end, "this generation is not ready yet");
+  if (coordinates()) {
+    return coordinator->request(request, std::move(on_line), std::move(on_end));
+  }
+  if (!request.end_probation || successor->left()) {
+    return refuse(on_end, "this generation is in probation");
+  }
+  successor->end_probation([this, request, on_line = std::move(on_line),
+                            on_end = std::move(on_end)] {
+    coordinator->request(request, on_line, on_end);
+  });
+}
+
+void Upgrader::Impl::stop() {
+  if (coordinates()) return coordinator->stop();
+  successor->stop();
+}
+
+Upgrader::Upgrader(Options options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+Upgrader::~Upgrader() = default;
+
+Listener Upgrader::listen(std::string_view name, std::string_view address) {
+  if (impl_->inherits()) {
+    check_or_throw(impl_->successor->wait_for_listeners());
+  }
+  return Listener{value_or_throw(impl_->self.listeners().claim(name, address))};
+}
+
+void Upgrader::on_take(std::function<void()> callback) {
+  impl_->self.set_on_take(std::move(callback));
+}
+void Upgrader::on_yield(std::function<void()> callback) {
+  impl_->self.set_on_yield(std::move(callback));
+}
+void Upgrader::on_drain(std::function<void(Drain)> callback) {
+  impl_->self.set_on_drain(std::move(callback));
+}
+void Upgrader::on_health(std::function<bool()> callback) {
+  impl_->self.set_on_health(std::move(callback));
+}
+
+void Upgrader::ready() {
+  impl_->context.mailbox->post([impl = impl_.get()] { impl->ready(); });
+}
+
+void Upgrader::extend_ready(std::chrono::milliseconds more) {
+  impl_->context.mailbox->post([impl = impl_.get(), more] {
+    if (impl->successor) impl->successor->extend_ready(more);
+  });
+}
+
+void Upgrader::upgrade(UpgradeRequest request,
+                       std::function<void(std::string_view)> on_line,
+                       std::function<void(const Outcome&)> on_end) {
+  impl_->context.mailbox->post([impl = impl_.get(), request,
+                                on_line = std::move(on_line),
+                                on_end = std::move(on_end)]() mutable {
+    if (!on_end) on_end = [](const Outcome&) {};
+    impl->request(request, std::move(on_line), std::move(on_end));
+  });
+}
+
+void Upgrader::abort() {
+  impl_->context.mailbox->post([impl = impl_.get()] {
+    if (impl->coordinates()) impl->coordinator->abort();
+  });
+}
+
+void Upgrader::stop() {
+  impl_->context.mailbox->post([impl = impl_.get()] { impl->stop(); });
+}
+
+Status Upgrader::status() const {
+  Status status = impl_->context.board.read();
+  status.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - impl_->began);
+  return status;
+}
+
+bool Upgrader::inherited() const { return impl_->inherits(); }
+
+}  // namespace relaunch
