@@ -1,0 +1,303 @@
+#include "common/protocol/message.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace relaunch::protocol {
+namespace {
+
+using testing::HasSubstr;
+
+Frame head(std::string_view json, std::uint16_t handles = 0) {
+  Frame frame;
+  frame.head = json;
+  frame.handles = handles;
+  return frame;
+}
+
+std::error_code code_of(const Frame& frame) {
+  const auto message = from_frame(frame);
+  return message ? std::error_code{} : message.error().code();
+}
+
+std::string text_of(const Frame& frame) {
+  const auto message = from_frame(frame);
+  return message ? "" : message.error().text();
+}
+
+struct Golden {
+  Message message;
+  std::string head;
+  std::uint16_t handles = 0;
+};
+
+std::vector<Golden> golden_messages() {
+  return {
+      {Hello{1, 3, 4121},
+       R"({"type":"hello","min_version":1,"max_version":3,"pid":4121})"},
+      {Adopted{2}, R"({"type":"adopted","batch":2})"},
+      {Failed{"cannot open \"a\nb\""},
+       R"({"type":"failed","reason":"cannot open \"a\nb\""})"},
+      {Ready{{"old", "metrics"}},
+       R"({"type":"ready","unclaimed":["old","metrics"]})"},
+      {Ready{}, R"({"type":"ready","unclaimed":[]})"},
+      {ExtendReady{30000}, R"({"type":"extend_ready","milliseconds":30000})"},
+      {Health{7, true}, R"({"type":"health","question":7,"healthy":true})"},
+      {Serving{}, R"({"type":"serving"})"},
+      {StopRequested{}, R"({"type":"stop_requested"})"},
+      {EndProbation{}, R"({"type":"end_probation"})"},
+      {Leave{}, R"({"type":"leave"})"},
+      {Welcome{1, 4, 71, 5, "0af3"},
+       R"({"type":"welcome","version":1,"incumbent_generation":4,)"
+       R"("incumbent_pid":71,"generation":5,"release":"0af3"})",
+       1},
+      {Listeners{
+           1,
+           true,
+           {{"http", 0, "tcp://127.0.0.1:0"}, {"http", 1, "tcp://[::1]:80"}}},
+       R"({"type":"listeners","batch":1,"last":true,"items":[)"
+       R"({"name":"http","shard":0,"address":"tcp://127.0.0.1:0"},)"
+       R"({"name":"http","shard":1,"address":"tcp://[::1]:80"}]})",
+       2},
+      {AskHealth{4294967295}, R"({"type":"ask_health","question":4294967295})"},
+      {GiveBack{500}, R"({"type":"give_back","drain_milliseconds":500})"},
+      {Commit{30000, 2000}, R"({"type":"commit","drain_milliseconds":30000,)"
+                            R"("grace_milliseconds":2000})"},
+      {Turn{}, R"({"type":"turn"})"},
+  };
+}
+
+TEST(Message, EveryOneIsWrittenByteForByteAsDocumented) {
+  for (const Golden& golden : golden_messages()) {
+    const Frame frame = to_frame(golden.message);
+    EXPECT_EQ(frame.head, golden.head);
+    EXPECT_EQ(frame.handles, golden.handles) << golden.head;
+    EXPECT_EQ(frame.body, "");
+  }
+}
+
+TEST(Message, EveryOneIsReadBack) {
+  for (const Golden& golden : golden_messages()) {
+    const auto message = from_frame(head(golden.head, golden.handles));
+    ASSERT_TRUE(message) << message.error().text();
+    EXPECT_EQ(*message, golden.message) << golden.head;
+  }
+}
+
+TEST(Message, EveryOneHasAGoldenHead) {
+  std::vector<bool> seen(std::variant_size_v<Message>);
+  for (const Golden& golden : golden_messages()) {
+    seen[golden.message.index()] = true;
+  }
+  EXPECT_THAT(seen, testing::Each(true));
+}
+
+TEST(Message, GoldenHelloFrame) {
+  const std::string bytes = encode(to_frame(Hello{1, 1, 7}));
+  const std::string json =
+      R"({"type":"hello","min_version":1,"max_version":1,"pid":7})";
+  const std::string header{
+      "RLH1\x01\x00\x00\x00\x38\x00\x00\x00\x00\x00\x00\x00"
+      "\x00\x00\x00\x00\x00\x00\x00\x00",
+      24};
+  EXPECT_EQ(bytes, header + json);
+}
+
+TEST(Message, EveryKeyIsRequired) {
+  for (const Golden& golden : golden_messages()) {
+    const std::string& whole = golden.head;
+    for (auto at = whole.find(",\""); at != whole.npos;
+         at = whole.find(",\"", at + 1)) {
+      if (whole[whole.find_first_of("\":", at + 2) + 1] != ':') continue;
+      std::string renamed = whole;
+      renamed.insert(at + 2, "no_");
+      EXPECT_EQ(code_of(head(renamed, golden.handles)), errc::malformed_frame)
+          << renamed;
+    }
+  }
+}
+
+TEST(Message, UnknownKeysAreIgnored) {
+  const auto message =
+      from_frame(head(R"({"type":"adopted","batch":1,"later":{"a":[1]}})"));
+  ASSERT_TRUE(message) << message.error().text();
+  EXPECT_EQ(*message, Message{Adopted{1}});
+}
+
+TEST(Message, UnknownCriticalKeyIsAVersionMismatchThatNamesIt) {
+  const Frame frame = head(R"({"type":"turn","fence":1,"critical":["fence"]})");
+  EXPECT_EQ(code_of(frame), errc::version_mismatch);
+  EXPECT_THAT(text_of(frame), HasSubstr("'fence'"));
+}
+
+TEST(Message, KnownCriticalKeysAreFine) {
+  EXPECT_TRUE(from_frame(
+      head(R"({"type":"adopted","batch":1,"critical":["batch","type"]})")));
+  EXPECT_TRUE(from_frame(head(R"({"type":"turn","critical":[]})")));
+}
+
+TEST(Message, CriticalMustBeAnArrayOfNames) {
+  EXPECT_EQ(code_of(head(R"({"type":"turn","critical":"x"})")),
+            errc::malformed_frame);
+  EXPECT_EQ(code_of(head(R"({"type":"turn","critical":[1]})")),
+            errc::malformed_frame);
+}
+
+TEST(Message, UnknownTypeIsUnexpectedAndPrintedSafely) {
+  const Frame frame = head(R"({"type":"lis\u001bten"})");
+  EXPECT_EQ(code_of(frame), errc::unexpected_message);
+  EXPECT_THAT(text_of(frame), HasSubstr(R"('lis\x1Bten')"));
+}
+
+TEST(Message, RefusesHeadsThatAreNoObjectWithAType) {
+  for (const char* json :
+       {"", " ", "{", "[]", "1", "null", "\"turn\"", "{}", R"({"type":1})",
+        R"({"type":"turn"} x)", R"({"type":"turn"}{"type":"turn"})",
+        "{\"type\":\"tu\xff\"}", "{'type':'turn'}"}) {
+    EXPECT_EQ(code_of(head(json)), errc::malformed_frame) << json;
+  }
+}
+
+TEST(Message, RefusesAHeadThatIsCutAnywhere) {
+  for (const Golden& golden : golden_messages()) {
+    for (std::size_t size = 0; size < golden.head.size(); ++size) {
+      EXPECT_FALSE(
+          from_frame(head(golden.head.substr(0, size), golden.handles)));
+    }
+  }
+}
+
+TEST(Message, RefusesNumbersOutOfRangeAndOtherTypes) {
+  for (const char* value : {"-1", "4294967296", "18446744073709551615", "1.0",
+                            "1e2", "\"1\"", "null", "true", "[1]", "{}"}) {
+    const std::string json =
+        std::string{R"({"type":"adopted","batch":)"} + value + "}";
+    EXPECT_EQ(code_of(head(json)), errc::malformed_frame) << json;
+  }
+  EXPECT_FALSE(from_frame(
+      head(R"({"type":"hello","min_version":1,"max_version":65536,"pid":1})")));
+}
+
+TEST(Message, RefusesBooleansAndListsOfAnotherType) {
+  for (const char* json : {R"({"type":"health","question":1,"healthy":1})",
+                           R"({"type":"ready","unclaimed":"a"})",
+                           R"({"type":"ready","unclaimed":[1]})",
+                           R"({"type":"failed","reason":null})"}) {
+    EXPECT_EQ(code_of(head(json)), errc::malformed_frame) << json;
+  }
+}
+
+TEST(Message, NamesTheKeyInsideAnItemThatIsWrong) {
+  const Frame frame =
+      head(R"({"type":"listeners","batch":1,"last":true,"items":[{"name":"a",)"
+           R"("shard":-1,"address":"x"}]})",
+           1);
+  EXPECT_THAT(text_of(frame), HasSubstr("'shard'"));
+}
+
+TEST(Message, RefusesDeepJson) {
+  const auto nested = [](int depth) {
+    return R"({"type":"turn","x":)" + std::string(depth, '[') +
+           std::string(depth, ']') + "}";
+  };
+  EXPECT_TRUE(from_frame(head(nested(7))));
+  EXPECT_EQ(code_of(head(nested(8))), errc::malformed_frame);
+  EXPECT_EQ(code_of(head(nested(30000))), errc::malformed_frame);
+}
+
+TEST(Message, RefusesAHeadOverItsLimit) {
+  const std::string json = R"({"type":"turn"})";
+  const std::string most = json + std::string(kMaxHeadBytes - json.size(), ' ');
+  EXPECT_TRUE(from_frame(head(most)));
+  EXPECT_EQ(code_of(head(most + " ")), errc::malformed_frame);
+}
+
+TEST(Message, RefusesAWrongNumberOfHandles) {
+  for (const Golden& golden : golden_messages()) {
+    const auto more = static_cast<std::uint16_t>(golden.handles + 1);
+    EXPECT_EQ(code_of(head(golden.head, more)), errc::malformed_frame)
+        << golden.head;
+    if (golden.handles == 0) continue;
+    EXPECT_EQ(code_of(head(golden.head, 0)), errc::malformed_frame);
+  }
+}
+
+TEST(Message, RefusesNamesThatWouldReachATerminal) {
+  EXPECT_EQ(code_of(head(R"({"type":"ready","unclaimed":["a\u001b[2J"]})")),
+            errc::malformed_frame);
+  EXPECT_EQ(
+      code_of(head(
+          R"({"type":"listeners","batch":1,"last":true,"items":[{"name":"a:b",)"
+          R"("shard":0,"address":"x"}]})",
+          1)),
+      errc::malformed_frame);
+}
+
+TEST(Message, AFullBatchOfTheLongestNamesFitsIntoOneHead) {
+  Listeners listeners;
+  const std::string address =
+      "tcp://[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255%interface]:65535";
+  for (std::size_t i = 0; i < kMaxListenersPerFrame; ++i) {
+    listeners.items.push_back({std::string(255, '"'), 4294967295, address});
+  }
+  const auto message = from_frame(to_frame(listeners));
+  ASSERT_TRUE(message) << message.error().text();
+  EXPECT_EQ(*message, Message{listeners});
+}
+
+TEST(Message, ALongReasonIsCutBetweenCharacters) {
+  std::string reason(4095, 'x');
+  reason += "\xC3\xA9 and more";
+  const auto message = from_frame(to_frame(Failed{reason}));
+  ASSERT_TRUE(message) << message.error().text();
+  EXPECT_EQ(std::get<Failed>(*message).reason, std::string(4095, 'x') + "...");
+}
+
+TEST(Message, AReasonThatIsNoUtf8ArrivesReadable) {
+  const auto message = from_frame(to_frame(Failed{"a\xFF z"}));
+  ASSERT_TRUE(message) << message.error().text();
+  EXPECT_EQ(std::get<Failed>(*message).reason, "a\\xFF z");
+}
+
+TEST(Version, TheHighestCommonOneIsChosen) {
+  EXPECT_EQ(choose_version(kMinVersion, kMaxVersion).value(), kMaxVersion);
+  EXPECT_EQ(choose_version(1, 65535).value(), kMaxVersion);
+}
+
+TEST(Version, NoCommonOneNamesBothRanges) {
+  const auto none = choose_version(2, 3);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code(), errc::version_mismatch);
+  EXPECT_EQ(none.error().text(),
+            "no common protocol version: this release speaks 1 to 1, the "
+            "other 2 to 3");
+  EXPECT_FALSE(choose_version(0, 0));
+  EXPECT_FALSE(choose_version(3, 1));
+}
+
+TEST(Name, IsPrintableAsciiWithoutColon) {
+  EXPECT_TRUE(check_name("http"));
+  EXPECT_TRUE(check_name("a b/c.d-e_f~"));
+  EXPECT_TRUE(check_name(std::string(255, 'n')));
+  EXPECT_FALSE(check_name(""));
+  EXPECT_FALSE(check_name(std::string(256, 'n')));
+  EXPECT_FALSE(check_name("a:b"));
+  for (const char* name : {"\n", "a\x1b[2J", "\x7f", "caf\xC3\xA9"}) {
+    const auto refused = check_name(name);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), errc::invalid_argument);
+  }
+  EXPECT_FALSE(check_name(std::string_view{"a\0b", 3}));
+}
+
+TEST(Name, IsPrintedSafelyWhenRefused) {
+  EXPECT_THAT(check_name("a\x1b[2J").error().text(),
+              HasSubstr(R"('a\x1B[2J')"));
+}
+
+}  // namespace
+}  // namespace relaunch::protocol
