@@ -17,10 +17,27 @@ Error socket_failure(std::string context, std::error_code code) {
   return Error{code, std::move(context)};
 }
 
+// The C++ runtime of mingw-w64 has no texts for the codes of Winsock.
+std::string_view reason(const std::error_code& code) {
+  switch (code.value()) {
+    case WSAEADDRINUSE:
+      return ": the address is in use";
+    case WSAEACCES:
+      return ": the address is in use or reserved";
+    case WSAEADDRNOTAVAIL:
+      return ": this machine does not have the address";
+    case WSAEAFNOSUPPORT:
+      return ": this machine does not have this kind of address";
+    default:
+      return "";
+  }
+}
+
 Error cannot_listen(const Address& address, std::string_view call) {
   const std::error_code code = last_socket_error();
   return socket_failure(
-      text::cat("cannot listen on ", address.text(), ": ", call), code);
+      text::cat("cannot listen on ", address.text(), ": ", call, reason(code)),
+      code);
 }
 
 int set_option(native_socket socket, int level, int option, DWORD value) {
