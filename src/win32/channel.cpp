@@ -62,11 +62,20 @@ Result<ProcessId> channel_maker(native_handle end) {
   return ProcessId{id};
 }
 
+// Pending operations hold it: the system writes to its buffers until they have
+// ended. Every callback may destroy the Channel.
 struct Channel::Impl : std::enable_shared_from_this<Impl> {
   Impl(boost::asio::io_context& context, Handle end)
-      : io(context), stream(context, end.get()) {
-    // It was inheritable for this process; its own children are not to get it.
-    SetHandleInformation(end.release(), HANDLE_FLAG_INHERIT, 0);
+      : io(context), stream(context) {
+    boost::system::error_code failure;
+    stream.assign(end.get(), failure);
+    if (failure) {
+      broken = win32::failure("cannot use this channel end",
+                              static_cast<DWORD>(failure.value()));
+    } else {
+      // It was inheritable for this process, not for its own children.
+      keep_from_children(end.release());
+    }
   }
 
   struct Pending {
@@ -75,14 +84,18 @@ struct Channel::Impl : std::enable_shared_from_this<Impl> {
     std::function<void(std::optional<Error>)> on_sent;
   };
 
+  bool reading() const { return !destroyed && !closing && !lost_by; }
   void read();
   void take_frames();
   void lose(Error error);
   void pump_later();
   void pump();
+  Result<void> encode_front();
   void write_front();
+  void on_written(const boost::system::error_code& error);
   void settle_front(std::optional<Error> error);
-  void close();
+  void report_end();
+  void shut();
 
   boost::asio::io_context& io;
   boost::asio::windows::stream_handle stream;
@@ -91,15 +104,17 @@ struct Channel::Impl : std::enable_shared_from_this<Impl> {
   protocol::FrameReader reader;
   std::array<char, 16 * 1024> buffer{};
   std::function<void(Received)> on_message;
-  std::function<void(Error)> on_lost;  // empty: told, or never to be told
+  std::function<void(Error)> on_lost;
+  std::function<void()> on_closed;
 
   std::deque<Pending> queue;
-  std::string outgoing;         // the bytes of the frame that is being written
-  win32::GivenHandles given;    // what that frame has put into the receiver
-  bool pumping = false;         // a pump is posted or a write is under way
-  std::optional<Error> broken;  // nothing can be sent any more
-  std::function<void()> on_closed;
-  bool destroyed = false;
+  std::string outgoing;          // the frame that is being written
+  win32::GivenHandles given;     // what it has put into the receiver
+  std::optional<Error> broken;   // nothing can be sent any more
+  std::optional<Error> lost_by;  // nothing can be read any more either
+  bool pumping = false;          // pump() is posted or a write is under way
+  bool closing = false;          // close_after_sending() was called
+  bool destroyed = false;        // the Channel is gone
 };
 
 void Channel::Impl::read() {
@@ -107,7 +122,7 @@ void Channel::Impl::read() {
       boost::asio::buffer(buffer),
       [self = shared_from_this()](const boost::system::error_code& error,
                                   std::size_t size) {
-        if (!self->on_lost) return;
+        if (!self->reading()) return;
         if (error) return self->lose(lost(error, "read from"));
         self->reader.append({self->buffer.data(), size});
         self->take_frames();
@@ -127,18 +142,24 @@ void Channel::Impl::take_frames() {
     received.handles = std::move(*handles);
     received.frame.transfer.clear();
     on_message(std::move(received));
-    if (!on_lost) return;  // closed or destroyed by the call
+    if (!reading()) return;
   }
 }
 
+// A write that is under way ends now, and its handler goes on with the pump.
 void Channel::Impl::lose(Error error) {
   broken = error;
-  boost::system::error_code ignored;
-  stream.close(ignored);
-  pump_later();  // tells those who wait for on_sent
-  if (auto told = std::exchange(on_lost, nullptr)) told(std::move(error));
+  lost_by = std::move(error);
+  shut();
+  pump_later();
 }
 
+void Channel::Impl::shut() {
+  boost::system::error_code ignored;
+  stream.close(ignored);
+}
+
+// Never inside send(): on_sent must not come before it returns.
 void Channel::Impl::pump_later() {
   if (std::exchange(pumping, true)) return;
   boost::asio::post(io, [self = shared_from_this()] { self->pump(); });
@@ -150,46 +171,60 @@ void Channel::Impl::pump() {
       settle_front(broken);
       continue;
     }
-    Pending& front = queue.front();
-    // Now and not when it was queued: until its bytes are written, closing the
-    // receiver's handles again needs the receiver.
-    auto given_now = win32::give(receiver, front.handles);
-    if (!given_now) {
-      settle_front(given_now.error());
+    if (auto encoded = encode_front(); !encoded) {
+      given.take_back();
+      settle_front(encoded.error());
       continue;
     }
-    given = std::move(*given_now);
-    front.frame.handles = static_cast<std::uint16_t>(front.handles.size());
-    front.frame.transfer = given.section();
-    outgoing = protocol::encode(front.frame);
     return write_front();
   }
   pumping = false;
-  if (!destroyed && on_closed) close();
+  if (!destroyed) report_end();
+}
+
+// Now and not when it was queued: the earlier handles are duplicated, the more
+// of them must be closed in the receiver when the link breaks.
+Result<void> Channel::Impl::encode_front() {
+  Pending& front = queue.front();
+  auto given_now = win32::give(receiver, front.handles);
+  if (!given_now) return given_now.error();
+  given = std::move(*given_now);
+  front.frame.handles = static_cast<std::uint16_t>(front.handles.size());
+  front.frame.transfer = given.section();
+  outgoing = protocol::encode(front.frame);
+  // The receiver would give up the whole link for it.
+  const auto header = protocol::decode_header(
+      std::string_view{outgoing}.substr(0, protocol::kHeaderBytes));
+  if (header) return {};
+  return Error{make_error_code(errc::invalid_argument),
+               text::cat("cannot send a frame of ", outgoing.size(),
+                         " bytes: over the limit")};
 }
 
 void Channel::Impl::write_front() {
   boost::asio::async_write(
       stream, boost::asio::buffer(outgoing),
       [self = shared_from_this()](const boost::system::error_code& error,
-                                  std::size_t) {
-        if (self->destroyed) return;
-        if (!error) {
-          self->given.keep();
-          self->settle_front(std::nullopt);
-          return self->pump();
-        }
-        // A frame that is not whole is never adopted.
-        self->given.take_back();
-        if (!self->broken) self->broken = lost(error, "write to");
-        const Error reason = *self->broken;
-        self->settle_front(reason);
-        if (self->destroyed) return;
-        // What the other side wrote before it left is still to be read; the
-        // end of the stream follows it.
-        if (!is_other_side_gone(error) && self->on_lost) self->lose(reason);
-        self->pump();
-      });
+                                  std::size_t) { self->on_written(error); });
+}
+
+void Channel::Impl::on_written(const boost::system::error_code& error) {
+  if (destroyed) return;
+  if (error) {
+    given.take_back();  // a frame that is not whole is never adopted
+    if (!broken) broken = lost(error, "write to");
+    // What the other side wrote before it left is still to be read; the end of
+    // the stream follows it.
+    if (!lost_by && !is_other_side_gone(error)) {
+      lost_by = broken;
+      shut();
+    }
+    settle_front(broken);
+  } else {
+    given.keep();
+    settle_front(std::nullopt);
+  }
+  pump();
 }
 
 void Channel::Impl::settle_front(std::optional<Error> error) {
@@ -198,10 +233,13 @@ void Channel::Impl::settle_front(std::optional<Error> error) {
   if (on_sent) on_sent(std::move(error));
 }
 
-void Channel::Impl::close() {
-  boost::system::error_code ignored;
-  stream.close(ignored);
-  std::exchange(on_closed, nullptr)();
+void Channel::Impl::report_end() {
+  if (closing) {
+    shut();
+    if (const auto told = std::exchange(on_closed, nullptr)) told();
+  } else if (lost_by) {
+    if (const auto told = std::exchange(on_lost, nullptr)) told(*lost_by);
+  }
 }
 
 Channel::Channel(boost::asio::io_context& io, Handle end)
@@ -209,10 +247,8 @@ Channel::Channel(boost::asio::io_context& io, Handle end)
 
 Channel::~Channel() {
   impl_->destroyed = true;
-  impl_->on_lost = nullptr;
-  impl_->given.keep();  // the bytes may have arrived
-  boost::system::error_code ignored;
-  impl_->stream.close(ignored);
+  impl_->given.keep();  // it may have arrived; and the receiver may be gone
+  impl_->shut();
 }
 
 void Channel::set_receiver(const Process& process) {
@@ -223,6 +259,9 @@ void Channel::start(std::function<void(Received)> on_message,
                     std::function<void(Error)> on_lost) {
   impl_->on_message = std::move(on_message);
   impl_->on_lost = std::move(on_lost);
+  if (impl_->broken && !impl_->stream.is_open()) {
+    return impl_->lose(*impl_->broken);
+  }
   impl_->read();
 }
 
@@ -234,7 +273,7 @@ void Channel::send(protocol::Frame frame, std::vector<Outgoing> handles,
 }
 
 void Channel::close_after_sending(std::function<void()> on_closed) {
-  impl_->on_lost = nullptr;  // nothing is read or reported any more
+  impl_->closing = true;
   impl_->on_closed = std::move(on_closed);
   impl_->pump_later();
 }

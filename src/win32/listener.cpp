@@ -103,6 +103,12 @@ Result<Socket> open_listener(const Address& address) {
   if (set_option(socket.get(), SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1) != 0) {
     return cannot_listen(address, "setsockopt SO_EXCLUSIVEADDRUSE");
   }
+  // [::] must not take the address that another listener of the same program
+  // wants as 0.0.0.0.
+  if (address.is_v6() &&
+      set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0) {
+    return cannot_listen(address, "setsockopt IPV6_V6ONLY");
+  }
   if (bind(socket.get(), static_cast<const sockaddr*>(address.native()),
            static_cast<int>(address.native_size())) != 0) {
     return cannot_listen(address, "bind");

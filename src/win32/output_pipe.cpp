@@ -9,6 +9,7 @@
 
 namespace relaunch::os {
 
+// Pending reads hold it: the system writes to its buffer until they have ended.
 struct OutputPipe::Impl : std::enable_shared_from_this<Impl> {
   Impl(boost::asio::io_context& io, win32::PipePair pair)
       : child(std::move(pair.client)), stream(io, pair.server.get()) {
@@ -22,7 +23,8 @@ struct OutputPipe::Impl : std::enable_shared_from_this<Impl> {
   Handle child;
   boost::asio::windows::stream_handle stream;
   std::array<char, 16 * 1024> buffer{};
-  std::function<void(std::string_view)> on_bytes;  // empty: ended or destroyed
+  std::function<void(std::string_view)> on_bytes;
+  bool done = false;  // ended or destroyed
   bool finishing = false;
   // After finish(): how many of the bytes that were there are still to be read.
   std::optional<std::size_t> remaining;
@@ -33,13 +35,13 @@ void OutputPipe::Impl::read() {
       boost::asio::buffer(buffer),
       [self = shared_from_this()](const boost::system::error_code& error,
                                   std::size_t size) {
-        if (!self->on_bytes) return;
+        if (self->done) return;
         const bool cancelled = error == boost::asio::error::operation_aborted;
         if (error && !(cancelled && self->finishing)) return self->end();
         if (self->remaining)
           *self->remaining -= std::min(*self->remaining, size);
         if (size != 0) self->on_bytes({self->buffer.data(), size});
-        if (!self->on_bytes) return;  // destroyed by the call
+        if (self->done) return;  // destroyed by the call
         if (self->finishing && self->reached_end()) return self->end();
         self->read();
       });
@@ -61,7 +63,8 @@ bool OutputPipe::Impl::reached_end() {
 void OutputPipe::Impl::end() {
   boost::system::error_code ignored;
   stream.close(ignored);
-  if (auto last = std::exchange(on_bytes, nullptr)) last({});
+  done = true;
+  on_bytes({});
 }
 
 OutputPipe::OutputPipe(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -83,7 +86,7 @@ OutputPipe& OutputPipe::operator=(OutputPipe&& other) noexcept {
 
 OutputPipe::~OutputPipe() {
   if (!impl_) return;
-  impl_->on_bytes = nullptr;
+  impl_->done = true;
   boost::system::error_code ignored;
   impl_->stream.close(ignored);
 }

@@ -24,7 +24,8 @@ struct StopRequests::Impl : std::enable_shared_from_this<Impl> {
 
   boost::asio::io_context& io;
   boost::asio::windows::object_handle event;
-  std::function<void()> on_stop;  // empty: destroyed
+  std::function<void()> on_stop;
+  bool destroyed = false;
 };
 
 namespace {
@@ -102,7 +103,7 @@ void StopRequests::Impl::wait() {
         // Also when this one was destroyed meanwhile: the others have not seen
         // it.
         Hub::get().tell_all();
-        if (self->on_stop) self->wait();
+        if (!self->destroyed) self->wait();
       });
 }
 
@@ -123,7 +124,7 @@ Result<StopRequests> StopRequests::watch(boost::asio::io_context& io,
     const auto self = weak.lock();
     if (!self) return;
     boost::asio::post(self->io, [self] {
-      if (self->on_stop) self->on_stop();
+      if (!self->destroyed) self->on_stop();
     });
   });
   impl->wait();
@@ -141,7 +142,7 @@ StopRequests& StopRequests::operator=(StopRequests&& other) noexcept {
 StopRequests::~StopRequests() {
   if (!impl_) return;
   Hub::get().remove(impl_.get());
-  impl_->on_stop = nullptr;
+  impl_->destroyed = true;
   boost::system::error_code ignored;
   impl_->event.close(ignored);
 }

@@ -18,6 +18,14 @@ std::error_code last_socket_error() {
 
 ProcessId own_process_id() { return GetCurrentProcessId(); }
 
+native_handle handle_from_number(std::uintptr_t number) {
+  return reinterpret_cast<native_handle>(number);
+}
+
+void keep_from_children(native_handle handle) {
+  SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
+}
+
 Result<std::vector<std::string>> own_arguments() {
   // Not main()'s: those are in the code page of the system.
   std::vector<std::string> arguments;
@@ -95,14 +103,6 @@ void unset_environment_variable(std::string_view name) {
   const std::wstring wide_name = win32::wide(name);
   _wputenv((wide_name + L"=").c_str());  // the C runtime's own copy
   SetEnvironmentVariableW(wide_name.c_str(), nullptr);
-}
-
-native_handle handle_from_number(std::uintptr_t number) {
-  return reinterpret_cast<native_handle>(number);
-}
-
-void keep_from_children(native_handle handle) {
-  SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
 }
 
 void keep_signals_from_this_thread() {}
