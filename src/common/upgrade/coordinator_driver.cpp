@@ -1,48 +1,29 @@
 #include "common/upgrade/coordinator_driver.hpp"
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "common/os/files.hpp"
 #include "common/os/system.hpp"
-#include "common/release/tree_hash.hpp"
 
 namespace relaunch::upgrade {
 
-namespace {
-
 using std::chrono::steady_clock;
-
-// Few enough that a receiver with a usual limit of handles takes them, and
-// that each batch is acknowledged long before a deadline.
-constexpr std::size_t kBatch = 64;
-
-std::uint32_t in_ms(std::chrono::milliseconds length) {
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(length.count(), 0, UINT32_MAX));
-}
-
-}  // namespace
 
 CoordinatorDriver::CoordinatorDriver(Context& context, ThisGeneration& self,
                                      Departures& departures)
     : context_(context),
       self_(self),
       departures_(departures),
+      maker_(context),
       step_timer_(context.io),
       health_timer_(context.io),
       lost_timer_(context.io) {}
 
 CoordinatorDriver::~CoordinatorDriver() {
-  stage_cancelled_ = true;
-  if (stage_thread_.joinable()) stage_thread_.join();
   const bool successor_may_go_on =
       !machine_.holds_turn() || machine_.step() == Coordinator::Step::leaving;
-  if (attempt_ && attempt_->process && !successor_may_go_on) {
-    if (auto killed = attempt_->process.kill(); !killed) {
-      context_.log(LogLevel::error, killed.error().text());
-    }
+  if (attempt_ && attempt_->successor && !successor_may_go_on) {
+    attempt_->successor->kill();
   }
 }
 
@@ -60,7 +41,7 @@ void CoordinatorDriver::request(UpgradeRequest request, OnLine on_line,
   }
   const bool build =
       !request.skip_build && !context_.options.build.arguments.empty();
-  attempt_ = std::make_unique<Attempt>(context_.io);
+  attempt_ = std::make_unique<Attempt>();
   attempt_->request = request;
   attempt_->on_line = std::move(on_line);
   attempt_->on_end = std::move(on_end);
@@ -110,18 +91,10 @@ void CoordinatorDriver::run(const action::RefuseRequest& refusal) {
   if (auto on_end = std::exchange(refused_, {})) on_end(outcome);
 }
 
-// build ----------------------------------------------------------------------
+// build, stage, launch -------------------------------------------------------
 
 void CoordinatorDriver::run(const action::StartBuild&) {
-  free_artifact_file();
-  const Command& command = context_.options.build;
-  build::BuildCommand build{command.arguments, command.folder,
-                            context_.launched.environment};
-  build.environment.insert(build.environment.end(), command.environment.begin(),
-                           command.environment.end());
-  runner_ = std::make_unique<build::Runner>(context_.io);
-  runner_->start(
-      build,
+  maker_.build(
       [this](std::string_view line) {
         if (attempt_ && attempt_->on_line) attempt_->on_line(line);
       },
@@ -131,289 +104,77 @@ void CoordinatorDriver::run(const action::StartBuild&) {
       });
 }
 
-// The first generation may run from the very file that the build writes.
-void CoordinatorDriver::free_artifact_file() {
-  const auto file = context_.options.artifact / context_.options.executable;
-  const auto program =
-      context_.options.executable.empty() ? context_.options.artifact : file;
-  if (!context_.running_image ||
-      !os::is_same_file(program, context_.running_image.get())) {
-    return;
-  }
-  auto moved = os::move_running_file_aside(program);
-  if (!moved) {
-    context_.log(LogLevel::warning, moved.error().text());
-    return;
-  }
-  os::remove_if_possible(*moved);  // Windows: once this process has ended
+void CoordinatorDriver::run(const action::CancelBuild&) {
+  maker_.cancel_build();
 }
-
-void CoordinatorDriver::run(const action::CancelBuild&) { runner_->cancel(); }
-
-// stage ----------------------------------------------------------------------
 
 void CoordinatorDriver::run(const action::Stage&) {
-  if (stage_thread_.joinable()) stage_thread_.join();
-  stage_cancelled_ = false;
-  stage_thread_ =
-      std::thread{[this, number = ++stagings_, artifact = context_.artifact(),
-                   running = context_.release, force = attempt_->request.force,
-                   mailbox = context_.mailbox] {
-        os::keep_signals_from_this_thread();
-        auto result =
-            std::make_shared<StageResult>(stage(artifact, running, force));
-        mailbox->post([this, number, result] {
-          if (number != stagings_ || !attempt_) return;  // given up meanwhile
-          attempt_->release = std::move(result->release);
-          feed(std::move(result->event));
-        });
-      }};
-}
-
-// On a thread of its own: it reads and writes whole programs.
-CoordinatorDriver::StageResult CoordinatorDriver::stage(
-    const release::Artifact& artifact, std::string running, bool force) {
-  auto release = context_.store->stage(artifact, stage_cancelled_);
-  if (!release) return {{}, {false, release.error()}};
-  if (force) return {*release, {}};
-  if (running.empty() && artifact.executable.empty() &&
-      context_.running_image) {
-    auto hash =
-        release::hash_open_file(context_.running_image.get(),
-                                text::utf8(artifact.path.filename()), true);
-    if (hash) running = *hash;
-  }
-  if (release->id == running) return {*release, {true, {}}};
-  if (auto reason = context_.store->held(release->id)) {
-    return {*release,
-            {false, Error{errc::release_held, text::cat("release ", release->id,
-                                                        " (", *reason, ")")}}};
-  }
-  return {*release, {}};
+  maker_.stage(attempt_->request.force, [this](ReleaseMaker::Staged staged) {
+    if (!attempt_) return;  // given up meanwhile
+    attempt_->release = std::move(staged.release);
+    feed(event::Staged{staged.nothing_to_do, std::move(staged.error)});
+  });
 }
 
 void CoordinatorDriver::run(const action::CancelStage&) {
-  stage_cancelled_ = true;
+  maker_.cancel_stage();
 }
-
-// launch ---------------------------------------------------------------------
 
 void CoordinatorDriver::run(const action::Launch&) {
-  auto launched = launch();
-  if (launched) return feed(event::Launched{});
-  feed(event::Launched{launched.error()});
+  attempt_->successor = std::make_unique<handover::SuccessorLink>(
+      context_, self_.listeners(),
+      [this](CoordinatorEvent event) { feed(std::move(event)); });
+  auto launched = attempt_->successor->launch(attempt_->release);
+  feed(event::Launched{launched ? std::optional<Error>{} : launched.error()});
 }
-
-Result<void> CoordinatorDriver::launch() {
-  auto pair = os::make_channel_pair();
-  if (!pair) return pair.error();
-  if (auto started = start_successor(std::move(*pair)); !started) {
-    return started;
-  }
-  auto watched = attempt_->end.watch(attempt_->process, [this] {
-    feed(event::SuccessorGone{attempt_->process.exit_status().text()});
-  });
-  if (!watched) {
-    if (auto killed = attempt_->process.kill(); !killed) {
-      context_.log(LogLevel::error, killed.error().text());
-    }
-    attempt_->process = {};
-    return watched;
-  }
-  attempt_->channel->set_receiver(attempt_->process);
-  attempt_->channel->start(
-      [this](os::Received received) { on_message(std::move(received)); },
-      [this](Error error) {
-        feed(event::ChannelLost{std::move(error)});
-        if (attempt_) attempt_->end.channel_ended();
-      });
-  context_.log(LogLevel::info,
-               "successor started: pid=", attempt_->process.id(),
-               " release=", attempt_->release.id);
-  return {};
-}
-
-Result<void> CoordinatorDriver::start_successor(os::ChannelPair channel) {
-  LaunchPlan plan = context_.launched;
-  if (context_.options.on_launch) context_.options.on_launch(plan);
-  os::LaunchRequest request;
-  request.executable = attempt_->release.executable;
-  request.arguments = std::move(plan.arguments);
-  request.folder = std::move(plan.folder);
-  request.environment = std::move(plan.environment);
-  request.environment.push_back(
-      text::cat(kIncumbentVariable, '=', os::own_process_id()));
-  request.handles = {{std::string{kChannelVariable}, channel.theirs.get()}};
-  auto process = os::launch(request);
-  if (!process) return process.error();
-  attempt_->process = std::move(*process);
-  attempt_->channel =
-      std::make_unique<os::Channel>(context_.io, std::move(channel.ours));
-  return {};
-}
-
-// prepare --------------------------------------------------------------------
 
 void CoordinatorDriver::run(const action::Welcome&) {
-  auto own = os::own_process_handle();
-  if (!own) return feed(event::SuccessorFailed{own.error()});
-  attempt_->own_process = std::move(*own);
-  send(protocol::Welcome{protocol::kMaxVersion, context_.generation,
-                         os::own_process_id(), context_.generation + 1,
-                         attempt_->release.id},
-       {os::SendHandle{attempt_->own_process.get()}});
-  const auto entries = self_.listeners().entries();
-  attempt_->batches.assign(1, {});
-  for (const auto& entry : entries) {
-    if (attempt_->batches.back().size() == kBatch) {
-      attempt_->batches.emplace_back();
-    }
-    attempt_->batches.back().push_back(entry);
-  }
-  send_batch(0);
-}
-
-void CoordinatorDriver::send_batch(std::uint32_t batch) {
-  protocol::Listeners listeners;
-  listeners.batch = batch;
-  listeners.last = batch + 1 == attempt_->batches.size();
-  std::vector<os::Outgoing> handles;
-  for (const auto& entry : attempt_->batches[batch]) {
-    listeners.items.push_back(entry.item);
-    handles.emplace_back(os::SendSocket{entry.socket});
-  }
-  send(listeners, std::move(handles));
-}
-
-void CoordinatorDriver::send(const protocol::Message& message,
-                             std::vector<os::Outgoing> handles) {
-  attempt_->channel->send(
-      protocol::to_frame(message), std::move(handles),
-      [this, type = protocol::type_of(message)](std::optional<Error> error) {
-        // A lost channel is reported by itself; this is a handle that cannot
-        // be given away.
-        if (!error || error->code() == make_error_code(errc::channel_lost)) {
-          return;
-        }
-        feed(event::SuccessorFailed{
-            Error{error->code(), text::cat("cannot send ", type)}});
-      });
-}
-
-void CoordinatorDriver::on_message(os::Received received) {
-  auto message = protocol::from_frame(received.frame);
-  if (!message) return feed(event::SuccessorFailed{message.error()});
-  on(*message);
-}
-
-void CoordinatorDriver::on(const protocol::Message& message) {
-  using namespace protocol;
-  if (const auto* hello = std::get_if<Hello>(&message)) return on_hello(*hello);
-  if (const auto* adopted = std::get_if<Adopted>(&message)) {
-    if (machine_.step() != Coordinator::Step::adopting) return;
-    const std::size_t next = std::size_t{adopted->batch} + 1;
-    if (next < attempt_->batches.size()) {
-      return send_batch(static_cast<std::uint32_t>(next));
-    }
-    attempt_->adopted = steady_clock::now();
-    return feed(event::Adopted{});
-  }
-  if (const auto* failed = std::get_if<Failed>(&message)) {
-    return feed(event::SuccessorFailed{
-        Error{errc::handover_refused, text::printable(failed->reason)}});
-  }
-  if (const auto* ready = std::get_if<Ready>(&message)) {
-    attempt_->unclaimed = {ready->unclaimed.begin(), ready->unclaimed.end()};
-    for (const auto& name : ready->unclaimed) {
-      context_.log(LogLevel::info, "the successor does not want listener '",
-                   text::printable(name), "', it is closed after the commit");
-    }
-    return feed(event::SuccessorReady{});
-  }
-  if (const auto* extend = std::get_if<ExtendReady>(&message)) {
-    const auto cap = attempt_->adopted + context_.options.deadlines.ready_cap;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        cap - steady_clock::now());
-    const std::chrono::milliseconds more{extend->milliseconds};
-    if (left.count() > 0) feed(event::ReadyExtended{std::min(more, left)});
-    return;
-  }
-  if (const auto* health = std::get_if<Health>(&message)) {
-    if (health->question != attempt_->question) return;  // an older question
-    return feed(event::HealthAnswered{health->healthy});
-  }
-  if (std::get_if<Serving>(&message)) return feed(event::SuccessorServing{});
-  if (std::get_if<Turn>(&message)) return feed(event::TurnReturned{});
-  if (std::get_if<StopRequested>(&message)) return stop();
-  if (std::get_if<EndProbation>(&message)) {
-    return feed(event::ProbationEnded{});
-  }
-  if (std::get_if<Leave>(&message)) {
-    return context_.log(LogLevel::warning,
-                        "asked to leave: the drain deadline has passed");
-  }
-  feed(event::SuccessorFailed{
-      Error{errc::unexpected_message,
-            text::cat("the successor sent ", type_of(message))}});
-}
-
-void CoordinatorDriver::on_hello(const protocol::Hello& hello) {
-  if (hello.pid != attempt_->process.id()) {
-    return feed(event::SuccessorFailed{
-        Error{errc::handover_refused,
-              text::cat("process ", attempt_->process.id(),
-                        " was started, but process ", hello.pid,
-                        " says hello: start the program itself, no wrapper")}});
-  }
-  auto version = protocol::choose_version(hello.min_version, hello.max_version);
-  if (!version) return feed(event::SuccessorFailed{version.error()});
-  feed(event::HelloReceived{});
+  attempt_->successor->welcome();
 }
 
 void CoordinatorDriver::run(const action::AskHealth&) {
-  send(protocol::AskHealth{++attempt_->question});
+  attempt_->successor->ask_health();
 }
 
 // switch, probation and back -------------------------------------------------
 
 void CoordinatorDriver::run(const action::PauseAccepting&) {
   // What the successor does not want goes on here until the commit.
-  self_.yield(attempt_->unclaimed, [this] { feed(event::Paused{}); });
+  self_.yield(attempt_->successor->unclaimed(),
+              [this] { feed(event::Paused{}); });
 }
 
-void CoordinatorDriver::run(const action::GiveTurn&) { send(protocol::Turn{}); }
+void CoordinatorDriver::run(const action::GiveTurn&) {
+  attempt_->successor->give_turn();
+}
 
 void CoordinatorDriver::run(const action::ResumeAccepting&) {
   self_.accept({});
 }
 
 void CoordinatorDriver::run(const action::TakeTurnBack&) {
-  send(protocol::GiveBack{in_ms(context_.options.deadlines.drain)});
+  attempt_->successor->take_turn_back(context_.options.deadlines.drain);
 }
 
 void CoordinatorDriver::run(const action::KillSuccessor&) {
-  if (auto killed = attempt_->process.kill(); !killed) {
-    context_.log(LogLevel::error, killed.error().text());
-  }
+  attempt_->successor->kill();
 }
 
 void CoordinatorDriver::run(const action::WatchSuccessorLeave&) {
-  const Deadlines& deadlines = context_.options.deadlines;
-  attempt_->end.stop_watching();
-  departures_.watch(
-      {std::move(attempt_->process),
-       text::cat("generation ", context_.generation + 1, ", taken back,"),
-       std::move(attempt_->channel),
-       deadlines.drain,
-       deadlines.grace,
-       {}});
+  auto leaver = handover::SuccessorLink::leaver(std::move(attempt_->successor));
+  leaver.name =
+      text::cat("generation ", context_.generation + 1, ", taken back,");
+  leaver.drain = context_.options.deadlines.drain;
+  leaver.grace = context_.options.deadlines.grace;
+  departures_.watch(std::move(leaver));
 }
 
 // commit and the end ---------------------------------------------------------
 
 void CoordinatorDriver::run(const action::Record&) {
-  auto recorded = context_.store->set_current(
-      {attempt_->release.id, context_.generation + 1, attempt_->process.id()});
+  auto recorded = context_.store->set_current({attempt_->release.id,
+                                               context_.generation + 1,
+                                               attempt_->successor->pid()});
   feed(event::Recorded{recorded ? std::optional<Error>{} : recorded.error()});
 }
 
@@ -425,11 +186,11 @@ void CoordinatorDriver::run(const action::RestoreRecord&) {
 
 void CoordinatorDriver::run(const action::Commit&) {
   const Deadlines& deadlines = context_.options.deadlines;
-  send(protocol::Commit{in_ms(deadlines.drain), in_ms(deadlines.grace)});
+  attempt_->successor->commit(deadlines.drain, deadlines.grace);
   // Whoever asked is answered before the drain, and is part of it.
   Outcome done = outcome(Outcome::Result::done);
   done.serving_generation = context_.generation + 1;
-  done.serving_pid = attempt_->process.id();
+  done.serving_pid = attempt_->successor->pid();
   done.phase = Phase::commit;
   context_.log(LogLevel::info,
                "upgrade committed: generation=", done.serving_generation,
@@ -437,7 +198,7 @@ void CoordinatorDriver::run(const action::Commit&) {
   if (attempt_->on_end) attempt_->on_end(done);
   // Its end is no business of this generation any more; the channel stays
   // open, for the successor may ask this process to leave.
-  attempt_->end.stop_watching();
+  attempt_->successor->stop_watching();
   self_.leave(deadlines.drain);
 }
 
@@ -480,6 +241,7 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
   });
   // Its watch or its channel may be what is calling right now.
   std::shared_ptr<Attempt> ended = std::move(attempt_);
+  if (ended->successor) ended->successor->mute();
   boost::asio::post(context_.io, [ended] {});
   if (ended->on_end) ended->on_end(outcome);
 }

@@ -2,26 +2,20 @@
 // watch, commit. One function for each action.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-#include "common/build/runner.hpp"
-#include "common/os/channel.hpp"
-#include "common/os/process.hpp"
-#include "common/protocol/message.hpp"
+#include "common/handover/successor_link.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/coordinator.hpp"
 #include "common/upgrade/deadline_timer.hpp"
 #include "common/upgrade/departures.hpp"
-#include "common/upgrade/peer_end.hpp"
+#include "common/upgrade/release_maker.hpp"
 #include "common/upgrade/this_generation.hpp"
 
 namespace relaunch::upgrade {
@@ -43,9 +37,7 @@ class CoordinatorDriver {
   bool idle() const { return machine_.step() == Coordinator::Step::idle; }
 
  private:
-  // What one attempt owns.
   struct Attempt {
-    explicit Attempt(boost::asio::io_context& io) : end(io) {}
     UpgradeRequest request;
     OnLine on_line;
     OnEnd on_end;
@@ -53,14 +45,7 @@ class CoordinatorDriver {
     std::vector<PhaseTime> phases;
     std::string build_output;
     release::Release release;
-    os::Process process;
-    PeerEnd end;
-    std::unique_ptr<os::Channel> channel;
-    os::Handle own_process;  ///< kept until it has been sent
-    std::vector<std::vector<handover::ListenerSet::Entry>> batches;
-    std::set<std::string> unclaimed;
-    std::uint32_t question = 0;
-    std::chrono::steady_clock::time_point adopted;
+    std::unique_ptr<handover::SuccessorLink> successor;
   };
 
   void feed(CoordinatorEvent event);
@@ -89,21 +74,6 @@ class CoordinatorDriver {
   void run(const action::Arm&);
   void run(const action::Disarm&);
 
-  void free_artifact_file();
-  struct StageResult {
-    release::Release release;
-    event::Staged event;
-  };
-  StageResult stage(const release::Artifact& artifact, std::string running,
-                    bool force);
-  Result<void> launch();
-  Result<void> start_successor(os::ChannelPair channel);
-  void send_batch(std::uint32_t batch);
-  void on_message(os::Received received);
-  void on_hello(const protocol::Hello& hello);
-  void on(const protocol::Message& message);
-  void send(const protocol::Message& message,
-            std::vector<os::Outgoing> handles = {});
   Outcome outcome(Outcome::Result result) const;
   void end_attempt(const Outcome& outcome);
   DeadlineTimer& timer(Timer which);
@@ -113,7 +83,7 @@ class CoordinatorDriver {
   ThisGeneration& self_;
   Departures& departures_;
   Coordinator machine_;
-  std::unique_ptr<build::Runner> runner_;
+  ReleaseMaker maker_;
   DeadlineTimer step_timer_;
   DeadlineTimer health_timer_;
   DeadlineTimer lost_timer_;
@@ -122,9 +92,6 @@ class CoordinatorDriver {
   std::unique_ptr<Attempt> attempt_;
   /// Who asked while an upgrade was under way, until they are refused.
   OnEnd refused_;
-  std::atomic<bool> stage_cancelled_{false};
-  std::thread stage_thread_;
-  std::uint64_t stagings_ = 0;
 };
 
 }  // namespace relaunch::upgrade

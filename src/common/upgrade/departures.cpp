@@ -3,8 +3,6 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "common/protocol/message.hpp"
-
 namespace relaunch::upgrade {
 
 void Departures::watch(Leaver leaver) {
@@ -54,9 +52,7 @@ void Departures::ask(Entry& entry) {
   context_.log(LogLevel::warning, entry.leaver.name,
                " is still here at its drain deadline, asking: pid=",
                entry.leaver.process.id());
-  if (entry.leaver.channel) {
-    entry.leaver.channel->send(protocol::to_frame(protocol::Leave{}));
-  }
+  if (entry.leaver.ask) entry.leaver.ask();
   if (auto asked = entry.leaver.process.ask_to_stop(); !asked) {
     context_.log(LogLevel::debug, asked.error().text());
   }

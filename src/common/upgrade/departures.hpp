@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "common/os/channel.hpp"
 #include "common/os/process.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/deadline_timer.hpp"
@@ -23,8 +22,11 @@ class Departures {
   struct Leaver {
     os::Process process;
     std::string name;  ///< "generation 3"
-    /// Kept open, so that what it still says is read; may be empty.
-    std::unique_ptr<os::Channel> channel;
+    /// How to ask it on its channel, beside os::Process::ask_to_stop; may be
+    /// empty.
+    std::function<void()> ask;
+    /// What must live as long as it is watched: its channel stays open.
+    std::shared_ptr<void> keep;
     /// Until it is asked, from now; then as long again as `grace`, twice.
     std::chrono::milliseconds drain{0};
     std::chrono::milliseconds grace{0};

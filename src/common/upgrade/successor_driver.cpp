@@ -272,19 +272,25 @@ void SuccessorDriver::run(const action::Stay& stay) {
 
 void SuccessorDriver::watch_incumbent_leave() {
   end_.stop_watching();
-  departures_.watch(
-      {std::move(incumbent_), text::cat("generation ", incumbent_generation_),
-       std::move(channel_), milliseconds{commit_.drain_milliseconds},
-       milliseconds{commit_.grace_milliseconds}, [this] {
-         const auto at = std::chrono::duration_cast<std::chrono::microseconds>(
-             steady_clock::now() - began_);
-         context_.board.change([&](Status& status) {
-           // An upgrade of its own may have begun meanwhile.
-           if (status.phase != Phase::drain) return;
-           status.phase = Phase::idle;
-           status.phases.push_back({Phase::done, at});
-         });
-       }});
+  Departures::Leaver leaver;
+  leaver.process = std::move(incumbent_);
+  leaver.name = text::cat("generation ", incumbent_generation_);
+  leaver.ask = [this] { send(protocol::Leave{}); };
+  leaver.drain = milliseconds{commit_.drain_milliseconds};
+  leaver.grace = milliseconds{commit_.grace_milliseconds};
+  leaver.on_gone = [this] { note_incumbent_gone(); };
+  departures_.watch(std::move(leaver));
+}
+
+void SuccessorDriver::note_incumbent_gone() {
+  const auto at = std::chrono::duration_cast<std::chrono::microseconds>(
+      steady_clock::now() - began_);
+  context_.board.change([&](Status& status) {
+    // An upgrade of its own may have begun meanwhile.
+    if (status.phase != Phase::drain) return;
+    status.phase = Phase::idle;
+    status.phases.push_back({Phase::done, at});
+  });
 }
 
 void SuccessorDriver::end_probation(std::function<void()> then) {

@@ -76,6 +76,7 @@ class SuccessorDriver {
   void send(const protocol::Message& message);
   void settle_listeners(std::optional<Error> error);
   void watch_incumbent_leave();
+  void note_incumbent_gone();
 
   Context& context_;
   ThisGeneration& self_;

@@ -1,0 +1,238 @@
+#include "common/handover/successor_link.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/os/system.hpp"
+
+namespace relaunch::handover {
+
+namespace {
+
+namespace event = upgrade::event;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Few enough that a receiver with a usual limit of handles takes them, and
+// that each batch is acknowledged long before a deadline.
+constexpr std::size_t kBatch = 64;
+
+std::uint32_t in_ms(milliseconds length) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(length.count(), 0, UINT32_MAX));
+}
+
+}  // namespace
+
+SuccessorLink::SuccessorLink(upgrade::Context& context,
+                             const ListenerSet& listeners, Tell tell)
+    : context_(context),
+      listeners_(listeners),
+      tell_(std::move(tell)),
+      end_(context.io) {}
+
+// launch ---------------------------------------------------------------------
+
+Result<void> SuccessorLink::launch(const release::Release& release) {
+  release_ = release.id;
+  auto pair = os::make_channel_pair();
+  if (!pair) return pair.error();
+  if (auto started = start_process(release, std::move(*pair)); !started) {
+    return started;
+  }
+  auto watched = end_.watch(process_, [this] {
+    tell_(event::SuccessorGone{process_.exit_status().text()});
+  });
+  if (!watched) {
+    kill();
+    return watched;
+  }
+  channel_->set_receiver(process_);
+  channel_->start(
+      [this](const os::Received& received) { on_message(received); },
+      [this](Error error) {
+        tell_(event::ChannelLost{std::move(error)});
+        end_.channel_ended();
+      });
+  context_.log(LogLevel::info, "successor started: pid=", pid(),
+               " release=", release_);
+  return {};
+}
+
+Result<void> SuccessorLink::start_process(const release::Release& release,
+                                          os::ChannelPair channel) {
+  LaunchPlan plan = context_.launched;
+  if (context_.options.on_launch) context_.options.on_launch(plan);
+  os::LaunchRequest request;
+  request.executable = release.executable;
+  request.arguments = std::move(plan.arguments);
+  request.folder = std::move(plan.folder);
+  request.environment = std::move(plan.environment);
+  request.environment.push_back(
+      text::cat(upgrade::kIncumbentVariable, '=', os::own_process_id()));
+  request.handles = {
+      {std::string{upgrade::kChannelVariable}, channel.theirs.get()}};
+  auto process = os::launch(request);
+  if (!process) return process.error();
+  process_ = std::move(*process);
+  channel_ =
+      std::make_unique<os::Channel>(context_.io, std::move(channel.ours));
+  return {};
+}
+
+void SuccessorLink::kill() {
+  if (auto killed = process_.kill(); !killed) {
+    context_.log(LogLevel::error, killed.error().text());
+  }
+}
+
+upgrade::Departures::Leaver SuccessorLink::leaver(
+    std::unique_ptr<SuccessorLink> link) {
+  link->stop_watching();
+  link->mute();
+  upgrade::Departures::Leaver leaver;
+  leaver.process = std::move(link->process_);
+  leaver.keep = std::shared_ptr<SuccessorLink>{std::move(link)};
+  return leaver;
+}
+
+// what it says ---------------------------------------------------------------
+
+void SuccessorLink::on_message(const os::Received& received) {
+  using namespace protocol;
+  auto decoded = from_frame(received.frame);
+  if (!decoded) return fail(decoded.error());
+  const Message& message = *decoded;
+  if (const auto* hello = std::get_if<Hello>(&message)) {
+    on_hello(*hello);
+  } else if (const auto* adopted = std::get_if<Adopted>(&message)) {
+    on_adopted(*adopted);
+  } else if (const auto* ready = std::get_if<Ready>(&message)) {
+    on_ready(*ready);
+  } else if (const auto* extend = std::get_if<ExtendReady>(&message)) {
+    on_extend(*extend);
+  } else if (const auto* failed = std::get_if<Failed>(&message)) {
+    fail({errc::handover_refused, text::printable(failed->reason)});
+  } else if (const auto* health = std::get_if<Health>(&message)) {
+    // The answer to an older question says nothing about now.
+    if (health->question != question_) return;
+    tell_(event::HealthAnswered{health->healthy});
+  } else if (std::get_if<Serving>(&message)) {
+    tell_(event::SuccessorServing{});
+  } else if (std::get_if<Turn>(&message)) {
+    tell_(event::TurnReturned{});
+  } else if (std::get_if<StopRequested>(&message)) {
+    tell_(event::StopRequested{});
+  } else if (std::get_if<EndProbation>(&message)) {
+    tell_(event::ProbationEnded{});
+  } else if (std::get_if<Leave>(&message)) {
+    context_.log(LogLevel::warning,
+                 "asked to leave: the drain deadline has passed");
+  } else {
+    fail({errc::unexpected_message,
+          text::cat("the successor sent ", type_of(message))});
+  }
+}
+
+void SuccessorLink::fail(Error error) {
+  tell_(event::SuccessorFailed{std::move(error)});
+}
+
+void SuccessorLink::on_hello(const protocol::Hello& hello) {
+  if (hello.pid != pid()) {
+    return fail(
+        {errc::handover_refused,
+         text::cat("process ", pid(), " was started, but process ", hello.pid,
+                   " says hello: start the program itself, no "
+                   "wrapper")});
+  }
+  auto version = protocol::choose_version(hello.min_version, hello.max_version);
+  if (!version) return fail(version.error());
+  tell_(event::HelloReceived{});
+}
+
+void SuccessorLink::on_adopted(const protocol::Adopted& adopted) {
+  if (adopted.batch != adopted_batches_ ||
+      adopted_batches_ == batches_.size()) {
+    return fail({errc::unexpected_message,
+                 text::cat("the successor adopted batch ", adopted.batch)});
+  }
+  if (++adopted_batches_ < batches_.size()) return send_batch(adopted_batches_);
+  adopted_at_ = steady_clock::now();
+  tell_(event::Adopted{});
+}
+
+void SuccessorLink::on_ready(const protocol::Ready& ready) {
+  unclaimed_ = {ready.unclaimed.begin(), ready.unclaimed.end()};
+  for (const auto& name : unclaimed_) {
+    context_.log(LogLevel::info, "the successor does not take listener '",
+                 text::printable(name), "': it is closed after the commit");
+  }
+  tell_(event::SuccessorReady{});
+}
+
+void SuccessorLink::on_extend(const protocol::ExtendReady& extend) {
+  const auto left = std::chrono::duration_cast<milliseconds>(
+      adopted_at_ + context_.options.deadlines.ready_cap - steady_clock::now());
+  if (left.count() <= 0) return;
+  tell_(
+      event::ReadyExtended{std::min(milliseconds{extend.milliseconds}, left)});
+}
+
+// what it is told ------------------------------------------------------------
+
+void SuccessorLink::welcome() {
+  auto own = os::own_process_handle();
+  if (!own) return fail(own.error());
+  own_process_ = std::move(*own);
+  send(protocol::Welcome{protocol::kMaxVersion, context_.generation,
+                         os::own_process_id(), context_.generation + 1,
+                         release_},
+       {os::SendHandle{own_process_.get()}});
+  batches_.assign(1, {});
+  for (auto& entry : listeners_.entries()) {
+    if (batches_.back().size() == kBatch) batches_.emplace_back();
+    batches_.back().push_back(std::move(entry));
+  }
+  send_batch(0);
+}
+
+void SuccessorLink::send_batch(std::size_t batch) {
+  protocol::Listeners listeners;
+  listeners.batch = static_cast<std::uint32_t>(batch);
+  listeners.last = batch + 1 == batches_.size();
+  std::vector<os::Outgoing> handles;
+  for (const auto& entry : batches_[batch]) {
+    listeners.items.push_back(entry.item);
+    handles.emplace_back(os::SendSocket{entry.socket});
+  }
+  send(listeners, std::move(handles));
+}
+
+void SuccessorLink::ask_health() { send(protocol::AskHealth{++question_}); }
+
+void SuccessorLink::give_turn() { send(protocol::Turn{}); }
+
+void SuccessorLink::take_turn_back(milliseconds drain) {
+  send(protocol::GiveBack{in_ms(drain)});
+}
+
+void SuccessorLink::commit(milliseconds drain, milliseconds grace) {
+  send(protocol::Commit{in_ms(drain), in_ms(grace)});
+}
+
+void SuccessorLink::send(const protocol::Message& message,
+                         std::vector<os::Outgoing> handles) {
+  channel_->send(
+      protocol::to_frame(message), std::move(handles),
+      [this, type = protocol::type_of(message)](std::optional<Error> error) {
+        // A lost channel is reported by itself; this is a handle that cannot
+        // be given away.
+        if (!error || error->code() == make_error_code(errc::channel_lost)) {
+          return;
+        }
+        fail({error->code(), text::cat("cannot send ", type)});
+      });
+}
+
+}  // namespace relaunch::handover

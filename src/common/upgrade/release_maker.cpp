@@ -1,0 +1,89 @@
+#include "common/upgrade/release_maker.hpp"
+
+#include <utility>
+
+#include "common/os/files.hpp"
+#include "common/os/system.hpp"
+#include "common/release/tree_hash.hpp"
+
+namespace relaunch::upgrade {
+
+ReleaseMaker::~ReleaseMaker() {
+  cancelled_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+void ReleaseMaker::build(std::function<void(std::string_view)> on_line,
+                         std::function<void(build::Finished)> on_end) {
+  free_artifact_file();
+  const Command& command = context_.options.build;
+  build::BuildCommand build{command.arguments, command.folder,
+                            context_.launched.environment};
+  build.environment.insert(build.environment.end(), command.environment.begin(),
+                           command.environment.end());
+  runner_ = std::make_unique<build::Runner>(context_.io);
+  runner_->start(build, std::move(on_line), std::move(on_end));
+}
+
+void ReleaseMaker::cancel_build() { runner_->cancel(); }
+
+// The first generation may run from the very file that the build writes.
+void ReleaseMaker::free_artifact_file() {
+  const Options& options = context_.options;
+  const auto program = options.executable.empty()
+                           ? options.artifact
+                           : options.artifact / options.executable;
+  if (!context_.running_image ||
+      !os::is_same_file(program, context_.running_image.get())) {
+    return;
+  }
+  auto moved = os::move_running_file_aside(program);
+  if (!moved) {
+    context_.log(LogLevel::warning, moved.error().text());
+    return;
+  }
+  os::remove_if_possible(*moved);  // Windows: not before this process has ended
+}
+
+void ReleaseMaker::stage(bool force, std::function<void(Staged)> on_end) {
+  if (thread_.joinable()) thread_.join();
+  cancelled_ = false;
+  thread_ =
+      std::thread{[this, number = ++stagings_, force,
+                   on_end = std::move(on_end), mailbox = context_.mailbox] {
+        os::keep_signals_from_this_thread();
+        auto staged = std::make_shared<Staged>(make_release(force));
+        mailbox->post([this, number, staged, on_end] {
+          if (number == stagings_) on_end(std::move(*staged));
+        });
+      }};
+}
+
+ReleaseMaker::Staged ReleaseMaker::make_release(bool force) {
+  release::Store& store = *context_.store;
+  auto release = store.stage(context_.artifact(), cancelled_);
+  if (!release) return {{}, false, release.error()};
+  if (force) return {*release, false, {}};
+  if (release->id == running_release()) return {*release, true, {}};
+  if (auto reason = store.held(release->id)) {
+    return {*release, false,
+            Error{errc::release_held,
+                  text::cat("release ", release->id, " (", *reason, ")")}};
+  }
+  return {*release, false, {}};
+}
+
+// A first generation was not staged: what it runs is known by its own image,
+// since the file that it was started from may have been built anew.
+std::string ReleaseMaker::running_release() const {
+  const auto artifact = context_.artifact();
+  if (!context_.release.empty() || !artifact.executable.empty() ||
+      !context_.running_image) {
+    return context_.release;
+  }
+  auto hash = release::hash_open_file(
+      context_.running_image.get(), text::utf8(artifact.path.filename()), true);
+  return hash ? *hash : std::string{};
+}
+
+}  // namespace relaunch::upgrade

@@ -1,0 +1,49 @@
+// From the request to a release: runs the build, stages what it left.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "common/build/runner.hpp"
+#include "common/release/store.hpp"
+#include "common/upgrade/context.hpp"
+
+namespace relaunch::upgrade {
+
+/// All calls and callbacks on the library's thread.
+class ReleaseMaker {
+ public:
+  explicit ReleaseMaker(Context& context) : context_(context) {}
+  ~ReleaseMaker();  ///< cancels; no callback comes afterwards
+
+  void build(std::function<void(std::string_view)> on_line,
+             std::function<void(build::Finished)> on_end);
+  void cancel_build();
+
+  struct Staged {
+    release::Release release;
+    bool nothing_to_do = false;  ///< it is what runs here
+    std::optional<Error> error;
+  };
+  /// On a thread of its own: it reads and writes whole programs. `force`: also
+  /// what runs already, or is held.
+  void stage(bool force, std::function<void(Staged)> on_end);
+  void cancel_stage() { cancelled_ = true; }
+
+ private:
+  void free_artifact_file();
+  Staged make_release(bool force);
+  std::string running_release() const;
+
+  Context& context_;
+  std::unique_ptr<build::Runner> runner_;
+  std::atomic<bool> cancelled_{false};
+  std::thread thread_;
+  std::uint64_t stagings_ = 0;
+};
+
+}  // namespace relaunch::upgrade
