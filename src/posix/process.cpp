@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -47,6 +48,18 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   for (const auto& one : texts) all.push_back(const_cast<char*>(one.c_str()));
   all.push_back(nullptr);
   return all;
+}
+
+// What exec would cut off at the zero, or start without a name.
+bool is_expressible(const LaunchRequest& request,
+                    const Environment& environment) {
+  const auto has_zero = [](const std::string& text) {
+    return text.find('\0') != std::string::npos;
+  };
+  return !request.arguments.empty() &&
+         std::none_of(request.arguments.begin(), request.arguments.end(),
+                      has_zero) &&
+         std::none_of(environment.begin(), environment.end(), has_zero);
 }
 
 std::string_view name_of(SpawnStep step) {
@@ -207,6 +220,12 @@ Result<Process> launch(const LaunchRequest& request) {
     });
     environment.push_back(cat(passed.variable, "=", number));
     plan.handles.push_back(passed.handle);
+  }
+  if (!is_expressible(request, environment)) {
+    return Error{errc::invalid_argument,
+                 cat("cannot start ", request.executable,
+                     ": no name, or a zero character in an argument or a "
+                     "variable")};
   }
   // As CreateProcess does: a relative path is seen from here, not from the
   // child's folder.
