@@ -1,0 +1,235 @@
+// server KEY=VALUE...: the hello server with a behaviour that the recipe behind
+// its executable chooses. Settings come as words:
+//   state=FOLDER artifact=FILE executable=NAME build=WORD (repeated)
+//   listen=ADDRESS, and every deadline by its name, in milliseconds
+//
+// Keys of the recipe:
+//   greeting=TEXT       what /hello answers
+//   silent=1            never says hello to its incumbent
+//   exit_at_start=CODE  ends before it is ready
+//   crash_at_start=1    the same by abort()
+//   never_ready=1       initialises for ever
+//   slow_ready=MS       asks for so much time twice over, and takes it
+//   die_on_turn=1       ends in on_take
+//   die_after=N         abort() at a health question after N answers
+//   unhealthy=1         not healthy once it has served
+//   stuck=1             its executor runs nothing any more once it has served
+//   stuck_drain=1       a request of it never ends
+//   listen=ADDRESS      another address for the listener "http"
+//   listener.NAME=ADDRESS  a further listener
+#include "server.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/text.hpp"
+#include "common/os/system.hpp"
+#include "greeting.hpp"
+#include "programs/recipe.hpp"
+#include "relaunch/asio.hpp"
+#include "relaunch/relaunch.hpp"
+
+namespace relaunch::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+Recipe recipe;
+
+void say(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+/// As good as for ever; a test that forgets this process does not keep it.
+void hang() {
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, std::chrono::minutes(2), [] { return false; });
+}
+
+using Settings = std::multimap<std::string, std::string, std::less<>>;
+
+Settings read_settings() {
+  Settings settings;
+  const auto words = os::own_arguments().value();
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::size_t equals = words[i].find('=');
+    settings.emplace(words[i].substr(0, equals), words[i].substr(equals + 1));
+  }
+  return settings;
+}
+
+std::string setting(const Settings& settings, std::string_view key,
+                    std::string otherwise = {}) {
+  const auto entry = settings.find(key);
+  return entry == settings.end() ? otherwise : entry->second;
+}
+
+Deadlines read_deadlines(const Settings& settings) {
+  using Member = milliseconds Deadlines::*;
+  const std::map<std::string, Member> members{
+      {"build_deadline", &Deadlines::build},
+      {"stage", &Deadlines::stage},
+      {"hello", &Deadlines::hello},
+      {"ready", &Deadlines::ready},
+      {"ready_cap", &Deadlines::ready_cap},
+      {"pause", &Deadlines::pause},
+      {"turn", &Deadlines::turn},
+      {"probation", &Deadlines::probation},
+      {"health_interval", &Deadlines::health_interval},
+      {"health", &Deadlines::health},
+      {"drain", &Deadlines::drain},
+      {"grace", &Deadlines::grace}};
+  Deadlines deadlines;
+  for (const auto& [name, member] : members) {
+    const std::string text = setting(settings, name);
+    if (!text.empty()) deadlines.*member = milliseconds(std::stoll(text));
+  }
+  return deadlines;
+}
+
+Options read_options(const Settings& settings, boost::asio::io_context& io) {
+  Options options;
+  options.name = "test-server";
+  const auto [first, last] = settings.equal_range("build");
+  for (auto word = first; word != last; ++word) {
+    options.build.arguments.push_back(word->second);
+  }
+  options.artifact = text::path_from_utf8(setting(settings, "artifact"));
+  options.executable = text::path_from_utf8(setting(settings, "executable"));
+  options.state_folder = text::path_from_utf8(setting(settings, "state"));
+  options.deadlines = read_deadlines(settings);
+  options.executor = asio::executor(io);
+  options.log = [](LogLevel, std::string_view line) {
+    say("log: " + std::string(line));
+  };
+  options.handle_stop_requests = true;
+  return options;
+}
+
+class Application {
+ public:
+  explicit Application(const Settings& settings)
+      : upgrader_(read_options(settings, io_)) {
+    add_server("http", find(recipe, "listen") != nullptr
+                           ? recipe.at("listen")
+                           : setting(settings, "listen", "tcp://127.0.0.1:0"));
+    constexpr std::string_view kPrefix = "listener.";
+    for (const auto& [key, value] : recipe) {
+      if (!key.starts_with(kPrefix)) continue;
+      add_server(key.substr(kPrefix.size()), value);
+    }
+  }
+
+  void run() {
+    upgrader_.on_take([this] { taken(); });
+    upgrader_.on_yield([] { say("yielded"); });
+    upgrader_.on_health([this] { return healthy(); });
+    upgrader_.on_drain([this](Drain drain) {
+      say("draining");
+      for (auto& server : servers_) server->drain(drain.deadline());
+      if (find(recipe, "stuck_drain") == nullptr) never_ending_.reset();
+    });
+    become_ready();
+    io_.run();
+    say("left");
+  }
+
+ private:
+  void add_server(const std::string& name, const std::string& address) {
+    const Listener listener = upgrader_.listen(name, address);
+    say("listening " + name + ' ' + listener.address());
+    servers_.push_back(std::make_unique<hello::Server>(
+        io_, upgrader_, listener,
+        hello::ServerOptions{{}, false, [](LogLevel, std::string_view) {}}));
+  }
+
+  void become_ready() {
+    if (find(recipe, "never_ready") != nullptr) return;
+    const milliseconds time(number(recipe, "slow_ready"));
+    if (time.count() == 0) return upgrader_.ready();
+    upgrader_.extend_ready(2 * time);
+    slow_.expires_after(time);
+    slow_.async_wait([this](auto) { upgrader_.ready(); });
+  }
+
+  void taken() {
+    say("took the turn");
+    if (find(recipe, "die_on_turn") != nullptr) std::_Exit(41);
+    has_taken_ = true;
+    if (find(recipe, "stuck") != nullptr) boost::asio::post(io_, hang);
+  }
+
+  bool healthy() {
+    std::uint64_t answered = 0;
+    for (const auto& server : servers_) answered += server->answered();
+    if (const int limit = number(recipe, "die_after");
+        has_taken_ && limit > 0 &&
+        answered >= static_cast<std::uint64_t>(limit)) {
+      say("dying");
+      std::abort();
+    }
+    return !has_taken_ || find(recipe, "unhealthy") == nullptr;
+  }
+
+  boost::asio::io_context io_{1};
+  std::optional<
+      boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
+      never_ending_{boost::asio::make_work_guard(io_)};
+  boost::asio::steady_timer slow_{io_};
+  Upgrader upgrader_;
+  std::vector<std::unique_ptr<hello::Server>> servers_;
+  bool has_taken_ = false;
+};
+
+int run() {
+  recipe = read_recipe(os::running_executable().value());
+  say("started pid=" + std::to_string(os::own_process_id()));
+  if (find(recipe, "silent") != nullptr) hang();
+  if (find(recipe, "crash_at_start") != nullptr) std::abort();
+  if (const int code = number(recipe, "exit_at_start"); code != 0) return code;
+  Application(read_settings()).run();
+  return 0;
+}
+
+}  // namespace
+}  // namespace relaunch::test
+
+namespace hello {
+
+void at_start() {}
+
+std::string greeting() {
+  const std::string* text =
+      relaunch::test::find(relaunch::test::recipe, "greeting");
+  return text == nullptr ? "hello" : *text;
+}
+
+bool healthy(std::uint64_t) { return true; }
+
+}  // namespace hello
+
+int main() {
+  try {
+    return relaunch::test::run();
+  } catch (const std::exception& failure) {
+    std::printf("failed: %s\n", failure.what());
+    return 70;
+  }
+}

@@ -1,0 +1,238 @@
+#include "support/server_process.hpp"
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace relaunch::test {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kKillDeadline{20'000};
+
+std::vector<os::ProcessId> numbers_in(std::string_view line) {
+  constexpr std::string_view kKey = "pid=";
+  std::vector<os::ProcessId> numbers;
+  for (std::size_t at; (at = line.find(kKey)) != line.npos;) {
+    line.remove_prefix(at + kKey.size());
+    os::ProcessId id = 0;
+    std::from_chars(line.data(), line.data() + line.size(), id);
+    if (id != 0) numbers.push_back(id);
+  }
+  return numbers;
+}
+
+}  // namespace
+
+struct ServerProcess::Impl {
+  struct Member {
+    os::Process process;
+    std::optional<os::ProcessWatch> watch;
+    bool gone = false;
+    os::ExitStatus status;
+  };
+
+  explicit Impl(OnLine line_sink) : on_line(std::move(line_sink)) {}
+
+  // On this object's thread ------------------------------------------------
+
+  void take_bytes(std::string_view bytes) {
+    partial += bytes;
+    for (std::size_t end; (end = partial.find('\n')) != partial.npos;) {
+      std::string line = partial.substr(0, end);
+      partial.erase(0, end + 1);
+      if (line.ends_with('\r')) line.pop_back();
+      take_line(std::move(line));
+    }
+  }
+
+  void take_line(std::string line) {
+    for (const os::ProcessId id : numbers_in(line)) open(id);
+    if (on_line) on_line(line);
+    const std::lock_guard lock(mutex);
+    lines.push_back(std::move(line));
+    changed.notify_all();
+  }
+
+  void open(os::ProcessId id) {
+    if (knows(id)) return;
+    // One that cannot be opened is gone already.
+    auto process = os::open_process(id);
+    if (process) add(std::move(*process));
+  }
+
+  void add(os::Process process) {
+    auto member = std::make_unique<Member>();
+    Member* const entry = member.get();
+    entry->process = std::move(process);
+    {
+      const std::lock_guard lock(mutex);
+      members.push_back(std::move(member));
+    }
+    auto watch = os::ProcessWatch::start(io, entry->process, [this, entry] {
+      const std::lock_guard lock(mutex);
+      entry->status = entry->process.exit_status();
+      entry->gone = true;
+      changed.notify_all();
+    });
+    if (watch) entry->watch.emplace(std::move(*watch));
+  }
+
+  bool knows(os::ProcessId id) {
+    const std::lock_guard lock(mutex);
+    return find(id) != nullptr;
+  }
+
+  // With the lock held -----------------------------------------------------
+
+  Member* find(os::ProcessId id) const {
+    // The last one: numbers are reused.
+    const auto found = std::find_if(
+        members.rbegin(), members.rend(), [id](const auto& member) {
+          return member->process.id() == id && !member->gone;
+        });
+    return found == members.rend() ? nullptr : found->get();
+  }
+
+  std::vector<os::ProcessId> living() const {
+    std::vector<os::ProcessId> ids;
+    for (const auto& member : members) {
+      if (!member->gone) ids.push_back(member->process.id());
+    }
+    return ids;
+  }
+
+  template <typename Condition>
+  bool wait(milliseconds deadline, Condition condition) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, deadline, condition);
+  }
+
+  const OnLine on_line;
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{
+      asio::make_work_guard(io)};
+  std::optional<os::OutputPipe> pipe;
+  std::string partial;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> lines;
+  std::vector<std::unique_ptr<Member>> members;
+
+  std::thread thread;
+};
+
+ServerProcess::ServerProcess(os::LaunchRequest request, OnLine on_line)
+    : impl_(std::make_unique<Impl>(std::move(on_line))) {
+  Impl& impl = *impl_;
+  impl.pipe.emplace(os::OutputPipe::open(impl.io).value());
+  request.output = impl.pipe->child_end();
+  request.own_tree = true;
+  os::Process first = os::launch(request).value();
+  impl.pipe->close_child_end();
+  impl.pipe->start([&impl](std::string_view bytes) { impl.take_bytes(bytes); });
+  impl.add(std::move(first));
+  impl.thread = std::thread([&impl] { impl.io.run(); });
+}
+
+ServerProcess::~ServerProcess() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& member : impl_->members) {
+      if (!member->gone) (void)member->process.kill();
+    }
+    // What never said its number.
+    (void)impl_->members.front()->process.kill_tree();
+  }
+  impl_->wait(kKillDeadline, [this] { return impl_->living().empty(); });
+  impl_->io.stop();
+  impl_->thread.join();
+}
+
+std::optional<std::string> ServerProcess::wait_for_line(std::string_view part,
+                                                        ms deadline) const {
+  return wait_for_line_after(0, part, deadline);
+}
+
+std::optional<std::string> ServerProcess::wait_for_line_after(
+    std::size_t skip, std::string_view part, ms deadline) const {
+  std::optional<std::string> found;
+  impl_->wait(deadline, [&] {
+    const auto& lines = impl_->lines;
+    for (; skip < lines.size(); ++skip) {
+      if (lines[skip].find(part) == std::string::npos) continue;
+      found = lines[skip];
+      return true;
+    }
+    return false;
+  });
+  return found;
+}
+
+std::vector<std::string> ServerProcess::lines() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->lines;
+}
+
+std::string ServerProcess::output() const {
+  std::string text;
+  for (const std::string& line : lines()) text += "  | " + line + '\n';
+  return text;
+}
+
+std::vector<os::ProcessId> ServerProcess::processes() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<os::ProcessId> ids;
+  for (const auto& member : impl_->members) {
+    ids.push_back(member->process.id());
+  }
+  return ids;
+}
+
+std::vector<os::ProcessId> ServerProcess::living() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->living();
+}
+
+bool ServerProcess::wait_gone(os::ProcessId id, ms deadline) const {
+  return impl_->wait(deadline, [&] { return impl_->find(id) == nullptr; });
+}
+
+bool ServerProcess::wait_alone(os::ProcessId id, ms deadline) const {
+  return impl_->wait(deadline,
+                     [&] { return impl_->living() == std::vector{id}; });
+}
+
+std::optional<os::ExitStatus> ServerProcess::first_exit_status() const {
+  const std::lock_guard lock(impl_->mutex);
+  const auto& first = *impl_->members.front();
+  if (!first.gone) return std::nullopt;
+  return first.status;
+}
+
+void ServerProcess::kill(os::ProcessId id) {
+  const std::lock_guard lock(impl_->mutex);
+  if (auto* member = impl_->find(id)) (void)member->process.kill();
+}
+
+bool ServerProcess::stop(ms deadline) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& member : impl_->members) {
+      if (!member->gone) (void)member->process.ask_to_stop();
+    }
+  }
+  return impl_->wait(deadline, [this] { return impl_->living().empty(); });
+}
+
+}  // namespace relaunch::test

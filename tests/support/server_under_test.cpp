@@ -1,0 +1,196 @@
+#include "support/server_under_test.hpp"
+
+#include <boost/json.hpp>
+#include <charconv>
+#include <stdexcept>
+#include <utility>
+
+#include "common/base/text.hpp"
+
+namespace relaunch::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+const fs::path kServer{TEST_SERVER};
+const fs::path kBuilder{TEST_BUILDER};
+constexpr std::string_view kOutcome = "outcome: ";
+
+// Short, so that the suite is quick; long enough for a busy machine, where a
+// deadline is not what the test is about.
+const std::map<std::string, std::string> kSettings{
+    {"listen", "tcp://127.0.0.1:0"},
+    {"build_deadline", "20000"},
+    {"hello", "20000"},
+    {"ready", "20000"},
+    {"probation", "150"},
+    {"health_interval", "50"},
+    {"health", "5000"},
+    {"drain", "10000"},
+    {"grace", "1000"}};
+
+void build_release(const fs::path& artifact, const Recipe& recipe) {
+  std::string bytes = file_content(fs::absolute(kServer));
+  write_file(artifact, bytes + recipe_block(to_text(recipe)));
+  fs::permissions(artifact, fs::status(kServer).permissions());
+}
+
+std::uint16_t port_in(std::string_view address) {
+  const std::string_view digits = address.substr(address.rfind(':') + 1);
+  std::uint16_t port = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return port;
+}
+
+}  // namespace
+
+ServerUnderTest::ServerUnderTest(ServerSetup setup) {
+  build_release(artifact(), setup.first);
+  next_build(setup.first);
+  fs::path program = artifact();
+  if (!setup.from_artifact) {
+    program = folder_ / "first";
+    program += kServer.extension();
+    fs::copy_file(artifact(), program);
+  }
+  os::LaunchRequest request;
+  request.executable = program;
+  request.arguments = {text::utf8(program)};
+  const auto add = [&](const std::string& key, const std::string& value) {
+    request.arguments.push_back(key + '=' + value);
+  };
+  add("state", text::utf8(folder_ / "state"));
+  add("artifact", text::utf8(artifact()));
+  for (const fs::path& word : {fs::absolute(kBuilder), fs::absolute(kServer),
+                               artifact(), folder_ / "recipe"}) {
+    add("build", text::utf8(word));
+  }
+  for (const auto& [key, value] : setup.settings) add(key, value);
+  for (const auto& [key, value] : kSettings) {
+    if (setup.settings.count(key) == 0) add(key, value);
+  }
+  request.folder = folder_.path();
+  request.environment = os::own_environment();
+  process_ = std::make_unique<ServerProcess>(std::move(request));
+  if (!setup.wait_until_serving) return;
+  // Accepting is a moment away, but the queue is there: a client waits.
+  if (!process_->wait_for_line("listening http", kStepDeadline)) {
+    throw std::runtime_error("the server does not listen:\n" +
+                             process_->output());
+  }
+  port_ = port_of("http");
+}
+
+ServerUnderTest::~ServerUnderTest() = default;
+
+fs::path ServerUnderTest::artifact() const {
+  fs::path path = folder_ / "artifact";
+  path += kServer.extension();
+  return path;
+}
+
+void ServerUnderTest::next_build(const Recipe& recipe) {
+  write_file(folder_ / "recipe", to_text(recipe));
+}
+
+UpdateAnswer ServerUnderTest::update(
+    const std::string& query,
+    const std::function<void(std::string_view)>& on_line) const {
+  UpdateAnswer answer;
+  HttpRequest request;
+  request.method = "POST";
+  request.path = "/update" + (query.empty() ? "" : '?' + query);
+  const auto result =
+      http_call(port_, request, kStepDeadline, [&](std::string_view line) {
+        if (line.starts_with(kOutcome)) {
+          answer.outcome = line.substr(kOutcome.size());
+        } else {
+          answer.lines.emplace_back(line);
+        }
+        if (on_line) on_line(line);
+      });
+  if (result) answer.http_status = result->status;
+  if (!result) answer.outcome = "none: " + result.error().text();
+  return answer;
+}
+
+UpdateAnswer ServerUnderTest::update_to(const Recipe& recipe,
+                                        const std::string& query) {
+  next_build(recipe);
+  return update(query);
+}
+
+std::future<UpdateAnswer> ServerUnderTest::begin_update(const Recipe& recipe,
+                                                        std::string_view line) {
+  next_build(recipe);
+  auto printed = std::make_shared<std::promise<void>>();
+  std::future<void> begun = printed->get_future();
+  auto answer = std::async(
+      std::launch::async,
+      [this, printed, wanted = std::string(line), told = false]() mutable {
+        return update({}, [&](std::string_view got) {
+          if (!std::exchange(told, told || got == wanted) && told) {
+            printed->set_value();
+          }
+        });
+      });
+  if (begun.wait_for(kStepDeadline) != std::future_status::ready) {
+    throw std::runtime_error("the build did not print '" + std::string(line) +
+                             "':\n" + process_->output());
+  }
+  return answer;
+}
+
+std::string ServerUnderTest::get(std::uint16_t port,
+                                 const std::string& path) const {
+  HttpRequest request;
+  request.path = path;
+  const auto answer = http_call(port, request, kStepDeadline);
+  if (!answer) return "error: " + answer.error().text();
+  std::string body = answer->body;
+  if (body.ends_with('\n')) body.pop_back();
+  return body;
+}
+
+ServerStatus ServerUnderTest::status() const {
+  const std::string body = get(port_, "/status");
+  boost::system::error_code failure;
+  const auto json = boost::json::parse(body, failure);
+  if (failure || !json.is_object()) {
+    throw std::runtime_error("/status answered: " + body);
+  }
+  const auto number = [&](const char* key) {
+    return json.as_object().at(key).to_number<std::uint32_t>();
+  };
+  const auto text = [&](const char* key) {
+    return std::string(json.as_object().at(key).as_string());
+  };
+  return {number("generation"), number("pid"),        text("release"),
+          text("phase"),        text("last_outcome"), text("last_departure")};
+}
+
+bool ServerUnderTest::wait_alone(std::uint32_t generation) {
+  const ServerStatus now = status();
+  return now.generation == generation &&
+         process_->wait_alone(now.pid, kStepDeadline);
+}
+
+std::uint16_t ServerUnderTest::port_of(std::string_view name) const {
+  const std::string start = "listening " + std::string(name) + ' ';
+  std::uint16_t port = 0;
+  for (const std::string& line : process_->lines()) {
+    if (line.starts_with(start)) port = port_in(line);
+  }
+  return port;
+}
+
+LoadPlan ServerUnderTest::load(Connections connections) const {
+  LoadPlan plan;
+  plan.port = port_;
+  plan.connections = connections;
+  plan.per_second = 100;
+  return plan;
+}
+
+}  // namespace relaunch::test

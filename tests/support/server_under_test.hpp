@@ -1,0 +1,96 @@
+// The test server in a scratch folder of its own, with a build that makes
+// whatever release the test asks for.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "programs/recipe.hpp"
+#include "support/http.hpp"
+#include "support/load_client.hpp"
+#include "support/scratch_folder.hpp"
+#include "support/server_process.hpp"
+
+namespace relaunch::test {
+
+/// Longer than any step of a test on a busy machine.
+inline constexpr std::chrono::milliseconds kStepDeadline{30'000};
+
+struct ServerSetup {
+  Recipe first{{"greeting", "one"}};
+  /// Over the defaults of server_under_test.cpp: {"probation", "400"}.
+  std::map<std::string, std::string> settings;
+  /// The first generation runs from the build's own output file; otherwise
+  /// from another copy of it.
+  bool from_artifact = false;
+  bool wait_until_serving = true;
+};
+
+struct UpdateAnswer {
+  unsigned http_status = 0;
+  std::vector<std::string> lines;  ///< what the build printed
+  /// Without "outcome: "; why there is none, if there is none.
+  std::string outcome;
+};
+
+struct ServerStatus {
+  std::uint32_t generation = 0;
+  std::uint32_t pid = 0;
+  std::string release;
+  std::string phase;
+  std::string last_outcome;
+  std::string last_departure;
+};
+
+class ServerUnderTest {
+ public:
+  /// Throws Error, or std::runtime_error with the output.
+  explicit ServerUnderTest(ServerSetup setup = {});
+  ~ServerUnderTest();
+
+  std::uint16_t port() const { return port_; }
+  ServerProcess& process() { return *process_; }
+  std::filesystem::path path(const std::filesystem::path& name) const {
+    return folder_ / name;
+  }
+  std::filesystem::path artifact() const;
+
+  /// What the next build makes.
+  void next_build(const Recipe& recipe);
+  /// POST /update?QUERY, to the end of the answer.
+  UpdateAnswer update(
+      const std::string& query = {},
+      const std::function<void(std::string_view)>& on_line = {}) const;
+  /// next_build and update.
+  UpdateAnswer update_to(const Recipe& recipe, const std::string& query = {});
+  /// The same on another thread, begun when the build has printed `line`.
+  std::future<UpdateAnswer> begin_update(const Recipe& recipe,
+                                         std::string_view line);
+
+  /// The body of GET /hello without its line end, or why there is none.
+  std::string hello() const { return get(port_, "/hello"); }
+  std::string get(std::uint16_t port, const std::string& path) const;
+  ServerStatus status() const;
+  /// Waits until this generation serves, then for everybody else's end.
+  bool wait_alone(std::uint32_t generation);
+  /// From the last line "listening NAME tcp://…:PORT".
+  std::uint16_t port_of(std::string_view name) const;
+
+  /// A moderate load on /hello.
+  LoadPlan load(Connections connections) const;
+
+ private:
+  ScratchFolder folder_;
+  std::unique_ptr<ServerProcess> process_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace relaunch::test
