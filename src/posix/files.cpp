@@ -271,9 +271,14 @@ bool is_same_file(const fs::path& path, native_handle file) {
          named.st_dev == open.st_dev && named.st_ino == open.st_ino;
 }
 
-Result<fs::path> move_running_file_aside(const fs::path& file) {
+fs::path aside_name(const fs::path& file, ProcessId pid) {
   fs::path aside = file;
-  aside += cat(".relaunch-", own_process_id());
+  aside += cat(".relaunch-", pid);
+  return aside;
+}
+
+Result<fs::path> move_running_file_aside(const fs::path& file) {
+  const fs::path aside = aside_name(file, own_process_id());
   fs::path fresh = aside;
   fresh += ".copy";
   ::unlink(fresh.c_str());  // of a process that had our number before

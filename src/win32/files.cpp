@@ -201,25 +201,15 @@ bool is_same_file(const fs::path& path, native_handle file) {
          a.nFileIndexLow == b.nFileIndexLow;
 }
 
-namespace {
-
-// A name that is free: an earlier process with our number may have left one.
-fs::path name_aside(const fs::path& file) {
-  const std::string base = text::cat(file, ".relaunch-", own_process_id());
-  fs::path aside = text::path_from_utf8(base);
-  for (unsigned i = 2;
-       GetFileAttributesW(aside.c_str()) != INVALID_FILE_ATTRIBUTES; ++i) {
-    aside = text::path_from_utf8(text::cat(base, "-", i));
-  }
-  return aside;
+fs::path aside_name(const fs::path& file, ProcessId pid) {
+  return text::path_from_utf8(text::cat(file, ".relaunch-", pid));
 }
-
-}  // namespace
 
 Result<fs::path> move_running_file_aside(const fs::path& file) {
   const auto image = win32::running_image_path();
-  const fs::path aside = name_aside(file);
-  if (!MoveFileExW(file.c_str(), aside.c_str(), 0)) {
+  const fs::path aside = aside_name(file, own_process_id());
+  // What has that name is of a process that had our number before.
+  if (!MoveFileExW(file.c_str(), aside.c_str(), MOVEFILE_REPLACE_EXISTING)) {
     return cannot("move aside", file, "MoveFileExW");
   }
   if (auto copied = os::copy_file(aside, file); !copied) {

@@ -41,7 +41,7 @@ Result<void> SuccessorLink::launch(const release::Release& release) {
     return started;
   }
   auto watched = end_.watch(process_, [this] {
-    tell_(event::SuccessorGone{process_.exit_status().text()});
+    tell(event::SuccessorGone{process_.exit_status().text()});
   });
   if (!watched) {
     kill();
@@ -51,7 +51,7 @@ Result<void> SuccessorLink::launch(const release::Release& release) {
   channel_->start(
       [this](const os::Received& received) { on_message(received); },
       [this](Error error) {
-        tell_(event::ChannelLost{std::move(error)});
+        tell(event::ChannelLost{std::move(error)});
         end_.channel_ended();
       });
   context_.log(LogLevel::info, "successor started: pid=", pid(),
@@ -116,15 +116,15 @@ void SuccessorLink::on_message(const os::Received& received) {
   } else if (const auto* health = std::get_if<Health>(&message)) {
     // The answer to an older question says nothing about now.
     if (health->question != question_) return;
-    tell_(event::HealthAnswered{health->healthy});
+    tell(event::HealthAnswered{health->healthy});
   } else if (std::get_if<Serving>(&message)) {
-    tell_(event::SuccessorServing{});
+    tell(event::SuccessorServing{});
   } else if (std::get_if<Turn>(&message)) {
-    tell_(event::TurnReturned{});
+    tell(event::TurnReturned{});
   } else if (std::get_if<StopRequested>(&message)) {
-    tell_(event::StopRequested{});
+    tell(event::StopRequested{});
   } else if (std::get_if<EndProbation>(&message)) {
-    tell_(event::ProbationEnded{});
+    tell(event::ProbationEnded{});
   } else if (std::get_if<Leave>(&message)) {
     context_.log(LogLevel::warning,
                  "asked to leave: the drain deadline has passed");
@@ -134,8 +134,12 @@ void SuccessorLink::on_message(const os::Received& received) {
   }
 }
 
+void SuccessorLink::tell(upgrade::CoordinatorEvent event) {
+  if (!muted_) tell_(std::move(event));
+}
+
 void SuccessorLink::fail(Error error) {
-  tell_(event::SuccessorFailed{std::move(error)});
+  tell(event::SuccessorFailed{std::move(error)});
 }
 
 void SuccessorLink::on_hello(const protocol::Hello& hello) {
@@ -148,7 +152,7 @@ void SuccessorLink::on_hello(const protocol::Hello& hello) {
   }
   auto version = protocol::choose_version(hello.min_version, hello.max_version);
   if (!version) return fail(version.error());
-  tell_(event::HelloReceived{});
+  tell(event::HelloReceived{});
 }
 
 void SuccessorLink::on_adopted(const protocol::Adopted& adopted) {
@@ -159,7 +163,7 @@ void SuccessorLink::on_adopted(const protocol::Adopted& adopted) {
   }
   if (++adopted_batches_ < batches_.size()) return send_batch(adopted_batches_);
   adopted_at_ = steady_clock::now();
-  tell_(event::Adopted{});
+  tell(event::Adopted{});
 }
 
 void SuccessorLink::on_ready(const protocol::Ready& ready) {
@@ -168,7 +172,7 @@ void SuccessorLink::on_ready(const protocol::Ready& ready) {
     context_.log(LogLevel::info, "the successor does not take listener '",
                  text::printable(name), "': it is closed after the commit");
   }
-  tell_(event::SuccessorReady{});
+  tell(event::SuccessorReady{});
 }
 
 void SuccessorLink::on_extend(const protocol::ExtendReady& extend) {

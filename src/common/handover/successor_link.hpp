@@ -66,11 +66,13 @@ class SuccessorLink {
   void send_batch(std::size_t batch);
   void send(const protocol::Message& message,
             std::vector<os::Outgoing> handles = {});
+  void tell(upgrade::CoordinatorEvent event);
   void fail(Error error);
 
   upgrade::Context& context_;
   const ListenerSet& listeners_;
   Tell tell_;
+  bool muted_ = false;
   upgrade::PeerEnd end_;
   os::Process process_;
   std::unique_ptr<os::Channel> channel_;

@@ -7,6 +7,7 @@
 
 #include "common/base/result.hpp"
 #include "common/os/handle.hpp"
+#include "common/os/system.hpp"
 
 namespace relaunch::os {
 
@@ -53,6 +54,8 @@ bool is_same_file(const fs::path& path, native_handle file);
 /// writes in place would get ETXTBSY. Answers the new path of the running one.
 /// On any error the file has its old name.
 Result<fs::path> move_running_file_aside(const fs::path& file);
+/// What the running file of that process is called when it was moved aside.
+fs::path aside_name(const fs::path& file, ProcessId pid);
 
 /// Best effort, never an error: on Windows what still runs stays, and is
 /// removed another time.

@@ -61,6 +61,11 @@ struct Context {
   release::Artifact artifact() const {
     return {options.artifact, options.executable};
   }
+  /// The program's file where the build leaves it.
+  std::filesystem::path built_program() const {
+    return options.executable.empty() ? options.artifact
+                                      : options.artifact / options.executable;
+  }
 
   template <typename... Parts>
   void log(LogLevel level, const Parts&... parts) const {

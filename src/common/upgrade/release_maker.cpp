@@ -29,10 +29,7 @@ void ReleaseMaker::cancel_build() { runner_->cancel(); }
 
 // The first generation may run from the very file that the build writes.
 void ReleaseMaker::free_artifact_file() {
-  const Options& options = context_.options;
-  const auto program = options.executable.empty()
-                           ? options.artifact
-                           : options.artifact / options.executable;
+  const auto program = context_.built_program();
   if (!context_.running_image ||
       !os::is_same_file(program, context_.running_image.get())) {
     return;
@@ -42,7 +39,8 @@ void ReleaseMaker::free_artifact_file() {
     context_.log(LogLevel::warning, moved.error().text());
     return;
   }
-  os::remove_if_possible(*moved);  // Windows: not before this process has ended
+  // Windows: not before this process has ended; the successor does it then.
+  os::remove_if_possible(*moved);
 }
 
 void ReleaseMaker::stage(bool force, std::function<void(Staged)> on_end) {

@@ -120,6 +120,7 @@ void SuccessorDriver::on_welcome(const protocol::Welcome& welcome,
         Error{errc::malformed_frame, "welcome came without a process handle"}});
   }
   incumbent_generation_ = welcome.incumbent_generation;
+  incumbent_pid_ = welcome.incumbent_pid;
   context_.generation = welcome.generation;
   context_.release = welcome.release;
   context_.board.change([&](Status& status) {
@@ -283,6 +284,8 @@ void SuccessorDriver::watch_incumbent_leave() {
 }
 
 void SuccessorDriver::note_incumbent_gone() {
+  os::remove_if_possible(
+      os::aside_name(context_.built_program(), incumbent_pid_));
   const auto at = std::chrono::duration_cast<std::chrono::microseconds>(
       steady_clock::now() - began_);
   context_.board.change([&](Status& status) {

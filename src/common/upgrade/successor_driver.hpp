@@ -88,6 +88,7 @@ class SuccessorDriver {
   std::unique_ptr<os::Channel> channel_;
   os::Process incumbent_;
   std::uint32_t incumbent_generation_ = 0;
+  std::uint32_t incumbent_pid_ = 0;
   PeerEnd end_;
   protocol::Commit commit_;
   protocol::GiveBack give_back_;
