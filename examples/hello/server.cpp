@@ -1,24 +1,18 @@
 #include "server.hpp"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
 #include <exception>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "connection.hpp"
 #include "greeting.hpp"
 #include "guard.hpp"
 #include "relaunch/asio.hpp"
@@ -30,26 +24,13 @@ namespace hello {
 namespace {
 
 namespace net = boost::asio;
-namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using net::ip::tcp;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-using Parser = http::request_parser<http::string_body>;
-using Request = http::request<http::string_body>;
-
-// Errors are values here: (error_code, result).
-constexpr auto kTuple = net::as_tuple(net::use_awaitable);
-
-// What one client may cost.
+// More wait in the listener's queue.
 constexpr std::size_t kMaxConnections = 1000;
-constexpr std::uint32_t kMaxHeaderBytes = 16 * 1024;
-constexpr std::uint64_t kMaxBodyBytes = 64 * 1024;
-constexpr seconds kReadDeadline{60};
-constexpr seconds kWriteDeadline{30};
-constexpr milliseconds kLinger{500};
 
 struct Answer {
   unsigned status = 200;
@@ -57,85 +38,6 @@ struct Answer {
   const char* content_type = "text/plain; charset=utf-8";
   const char* allow = nullptr;
 };
-
-struct Connection {
-  explicit Connection(tcp::socket socket)
-      : stream(std::move(socket)),
-        buffer(kMaxHeaderBytes + kMaxBodyBytes),
-        news(std::make_shared<net::steady_timer>(stream.get_executor())) {
-    boost::system::error_code ignored;
-    stream.socket().set_option(tcp::no_delay(true), ignored);
-    const auto peer = stream.socket().remote_endpoint(ignored).address();
-    peer_is_loopback =
-        peer.is_loopback() ||
-        (peer.is_v6() && peer.to_v6().is_v4_mapped() &&
-         net::ip::make_address_v4(net::ip::v4_mapped, peer.to_v6())
-             .is_loopback());
-  }
-
-  void give_up() {
-    given_up = true;
-    stream.close();
-    news->cancel();
-  }
-
-  beast::tcp_stream stream;
-  beast::flat_buffer buffer;
-  /// Cancelled when there is something to tell; shared with who tells it.
-  std::shared_ptr<net::steady_timer> news;
-  bool peer_is_loopback = false;
-  bool given_up = false;
-};
-
-/// The status to refuse a request with that could not be read; 0 if the client
-/// is gone or silent, and nobody would read an answer.
-unsigned status_of(const boost::system::error_code& error) {
-  if (error == http::error::header_limit ||
-      error == http::error::buffer_overflow) {
-    return 431;
-  }
-  if (error == http::error::body_limit) return 413;
-  if (error == http::error::end_of_stream ||
-      error == http::error::partial_message) {
-    return 0;
-  }
-  const bool malformed =
-      error.category() == make_error_code(http::error::bad_method).category();
-  return malformed ? 400 : 0;
-}
-
-/// 200 if there is a whole request.
-net::awaitable<unsigned> read_request(Connection& connection, Parser& parser) {
-  parser.header_limit(kMaxHeaderBytes);
-  parser.body_limit(kMaxBodyBytes);
-  auto& stream = connection.stream;
-  stream.expires_after(kReadDeadline);
-  const auto [error, size] = co_await http::async_read_header(
-      stream, connection.buffer, parser, kTuple);
-  if (error) co_return status_of(error);
-  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-    constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await net::async_write(stream, net::buffer(kGoOn.data(), kGoOn.size()),
-                              kTuple);
-  }
-  const auto [body_error, body_size] =
-      co_await http::async_read(stream, connection.buffer, parser, kTuple);
-  co_return body_error ? status_of(body_error) : 200;
-}
-
-/// The client reads what was sent before the connection goes: closing with
-/// unread bytes would reset it.
-net::awaitable<void> close_gently(Connection& connection) {
-  boost::system::error_code ignored;
-  connection.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  connection.stream.expires_after(kLinger);
-  for (;;) {
-    connection.buffer.clear();
-    const auto [error, size] = co_await connection.stream.async_read_some(
-        connection.buffer.prepare(4096), kTuple);
-    if (error) break;
-  }
-}
 
 std::optional<std::string_view> field(const Request& request,
                                       http::field name) {
@@ -146,7 +48,7 @@ std::optional<std::string_view> field(const Request& request,
   return std::string_view(value.data(), value.size());
 }
 
-std::string_view view(beast::string_view text) {
+std::string_view view(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
@@ -168,17 +70,16 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   net::awaitable<bool> answer(Connection& connection, const Request& request);
   net::awaitable<bool> send(Connection& connection, const Answer& answer,
                             const Request& request, bool keep_alive);
-  net::awaitable<bool> stream_update(Connection& connection,
+  net::awaitable<void> stream_update(Connection& connection,
                                      const Request& request,
                                      relaunch::UpgradeRequest wanted);
-  net::awaitable<bool> send_news(Connection& connection, UpdateFeed& feed,
-                                 bool chunked);
+  net::awaitable<bool> send_news(Connection& connection, UpdateFeed& feed);
 
   Answer route(const Request& request, std::string_view path);
   std::optional<Refusal> refuse(const Connection& connection,
                                 const Request& request) const;
-  template <typename Body>
-  void set_common(http::response<Body>& response, bool keep_alive) const;
+  Response make_response(const Answer& answer, const Request& request,
+                         bool keep_alive) const;
   void enter(Connection& connection);
   void leave(Connection& connection);
   void await_drain_deadline();
@@ -247,20 +148,18 @@ net::awaitable<void> Server::Impl::converse(tcp::socket socket) {
   const Presence presence(*this, connection);
   bool keep_alive = true;
   while (keep_alive) {
-    Parser parser;
-    const unsigned status = co_await read_request(connection, parser);
-    if (status == 0) co_return;
-    if (status != 200) {
-      Answer refusal;
-      refusal.status = status;
+    Request request;
+    Answer refusal;
+    refusal.status = co_await connection.read(request);
+    if (refusal.status == 0) co_return;
+    if (refusal.status == 200) {
+      keep_alive = co_await answer(connection, request);
+    } else {
       refusal.body = "this request cannot be read\n";
       keep_alive = co_await send(connection, refusal, Request(), false);
-    } else {
-      const Request request = parser.release();
-      keep_alive = co_await answer(connection, request);
     }
   }
-  if (!connection.given_up) co_await close_gently(connection);
+  co_await connection.close_gently();
 }
 
 net::awaitable<bool> Server::Impl::answer(Connection& connection,
@@ -274,7 +173,8 @@ net::awaitable<bool> Server::Impl::answer(Connection& connection,
         question == target.npos ? "" : target.substr(question + 1));
     const auto refusal = refuse(connection, request);
     if (!refusal && wanted) {
-      co_return co_await stream_update(connection, request, *wanted);
+      co_await stream_update(connection, request, *wanted);
+      co_return false;
     }
     answer.status = refusal ? refusal->status : 400;
     answer.allow = "POST";
@@ -297,7 +197,7 @@ std::optional<Refusal> Server::Impl::refuse(const Connection& connection,
   attempt.host = field(request, http::field::host);
   attempt.origin = field(request, http::field::origin);
   attempt.authorization = field(request, http::field::authorization);
-  attempt.peer_is_loopback = connection.peer_is_loopback;
+  attempt.peer_is_loopback = connection.peer_is_loopback();
   return refuse_update(attempt, options.token);
 }
 
@@ -331,43 +231,34 @@ Answer Server::Impl::route(const Request& request, std::string_view path) {
   return answer;
 }
 
-template <typename Body>
-void Server::Impl::set_common(http::response<Body>& response,
-                              bool keep_alive) const {
-  response.set("X-Generation", generation);
+Response Server::Impl::make_response(const Answer& answer,
+                                     const Request& request,
+                                     bool keep_alive) const {
+  Response response;
+  response.version(request.version());
+  response.result(answer.status);
+  response.set(http::field::content_type, answer.content_type);
   response.set(http::field::cache_control, "no-store");
+  response.set("X-Content-Type-Options", "nosniff");
+  response.set("X-Generation", generation);
+  if (answer.allow) response.set(http::field::allow, answer.allow);
+  if (answer.status == 401) {
+    response.set(http::field::www_authenticate, "Bearer");
+  }
   response.keep_alive(keep_alive);
+  response.body() = answer.body;
+  return response;
 }
 
 net::awaitable<bool> Server::Impl::send(Connection& connection,
                                         const Answer& answer,
                                         const Request& request,
                                         bool keep_alive) {
-  http::response<http::string_body> response;
-  response.version(request.version());
-  response.result(answer.status);
-  response.set(http::field::content_type, answer.content_type);
-  if (answer.allow) response.set(http::field::allow, answer.allow);
-  if (answer.status == 401) {
-    response.set(http::field::www_authenticate, "Bearer");
-  }
-  set_common(response, keep_alive);
-  response.body() = answer.body;
+  Response response = make_response(answer, request, keep_alive);
   response.prepare_payload();
-
-  connection.stream.expires_after(kWriteDeadline);
-  http::response_serializer<http::string_body> serializer(response);
-  boost::system::error_code failure;
-  if (request.method() == http::verb::head) {
-    const auto [error, size] = co_await http::async_write_header(
-        connection.stream, serializer, kTuple);
-    failure = error;
-  } else {
-    const auto [error, size] =
-        co_await http::async_write(connection.stream, serializer, kTuple);
-    failure = error;
-  }
-  if (failure) co_return false;
+  const bool head_only = request.method() == http::verb::head;
+  const bool sent = co_await connection.write(response, head_only);
+  if (!sent) co_return false;
   ++answered;
   if (options.access_log) {
     log(relaunch::LogLevel::info,
@@ -378,75 +269,45 @@ net::awaitable<bool> Server::Impl::send(Connection& connection,
   co_return keep_alive;
 }
 
-net::awaitable<bool> Server::Impl::stream_update(
+net::awaitable<void> Server::Impl::stream_update(
     Connection& connection, const Request& request,
     relaunch::UpgradeRequest wanted) {
-  const auto news = connection.news;
-  const auto feed = std::make_shared<UpdateFeed>(
-      [news] { net::post(news->get_executor(), [news] { news->cancel(); }); });
-  // A refusal comes at once, and may still have a status of its own.
-  news->expires_after(milliseconds(200));
+  const auto feed = std::make_shared<UpdateFeed>(connection.bell());
   upgrader.upgrade(
       wanted, [feed](std::string_view line) { feed->add_line(line); },
       [feed](const relaunch::Outcome& outcome) { feed->end(outcome); });
-  connection.stream.expires_never();
-  co_await news->async_wait(kTuple);
+  // A refusal comes at once, and may still have a status of its own.
+  co_await connection.wait_for_news(std::chrono::milliseconds(200));
+  Answer answer;
   if (feed->refused()) {
-    Answer refusal;
-    refusal.status = 409;
-    refusal.body = feed->take().text;
-    const bool keep_alive = request.keep_alive() && !leave_at;
-    co_return co_await send(connection, refusal, request, keep_alive);
+    answer.status = 409;
+    answer.body = feed->take().text;
+    co_await send(connection, answer, request, false);
+    co_return;
   }
-
-  http::response<http::empty_body> head(http::status::ok, request.version());
-  head.set(http::field::content_type, "text/plain; charset=utf-8");
-  head.set("X-Content-Type-Options", "nosniff");
-  set_common(head, false);
-  const bool chunked = request.version() >= 11;
-  if (chunked) head.chunked(true);
-  http::response_serializer<http::empty_body> serializer(head);
-  connection.stream.expires_after(kWriteDeadline);
-  const auto [error, size] =
-      co_await http::async_write_header(connection.stream, serializer, kTuple);
-  if (error) co_return false;
-  if (co_await send_news(connection, *feed, chunked)) ++answered;
-  co_return false;
+  const Response head = make_response(answer, request, false);
+  const bool begun = co_await connection.begin_pieces(head);
+  if (!begun) co_return;
+  const bool told = co_await send_news(connection, *feed);
+  if (told) ++answered;
 }
 
 /// True if all was sent, the outcome too. A client that is gone does not stop
 /// the upgrade.
 net::awaitable<bool> Server::Impl::send_news(Connection& connection,
-                                             UpdateFeed& feed, bool chunked) {
-  auto& stream = connection.stream;
-  for (bool ended = false; !ended;) {
+                                             UpdateFeed& feed) {
+  for (;;) {
     const UpdateFeed::News news = feed.take();
-    ended = news.result.has_value();
-    if (news.text.empty() && !ended) {
-      if (connection.given_up) co_return false;
-      stream.expires_never();
-      connection.news->expires_at(steady_clock::time_point::max());
-      co_await connection.news->async_wait(kTuple);
+    if (news.text.empty()) {
+      if (connection.given_up()) co_return false;
+      co_await connection.wait_for_news(std::chrono::milliseconds(0));
       continue;
     }
-    const auto text = net::buffer(news.text);
-    stream.expires_after(kWriteDeadline);
-    boost::system::error_code failure;
-    if (chunked) {
-      const auto [error, size] =
-          co_await net::async_write(stream, http::make_chunk(text), kTuple);
-      failure = error;
-    } else {
-      const auto [error, size] =
-          co_await net::async_write(stream, text, kTuple);
-      failure = error;
-    }
-    if (failure) co_return false;
+    const bool sent = co_await connection.write_piece(news.text);
+    if (!sent) co_return false;
+    if (news.result) break;
   }
-  if (!chunked) co_return true;
-  const auto [error, size] =
-      co_await net::async_write(stream, http::make_chunk_last(), kTuple);
-  co_return !error;
+  co_return co_await connection.end_pieces();
 }
 
 void Server::Impl::enter(Connection& connection) {

@@ -1,0 +1,48 @@
+// The server of the README. Every line that a client sends is answered; the
+// line "update" rebuilds and relaunches the server that answers it.
+#include <boost/asio.hpp>
+#include <cstdio>
+#include <string>
+
+#include "relaunch/asio.hpp"
+#include "relaunch/relaunch.hpp"
+
+using namespace boost::asio;
+using ip::tcp;
+
+awaitable<void> serve(tcp::socket peer, relaunch::Upgrader& upgrader) {
+  std::string line;
+  co_await async_read_until(peer, dynamic_buffer(line, 80), '\n', deferred);
+  if (line == "update\n") {
+    upgrader.upgrade({}, {}, [](const relaunch::Outcome& outcome) {
+      std::puts(outcome.ok() ? "updated" : outcome.reason.c_str());
+    });
+  }
+  co_await async_write(peer, buffer(std::string("hello 1\n")), deferred);
+}
+
+awaitable<void> accept_all(relaunch::asio::Acceptor& acceptor,
+                           relaunch::Upgrader& upgrader) {
+  for (;;) {  // ends when this generation accepts no more
+    tcp::socket peer = co_await acceptor.async_accept(use_awaitable);
+    co_spawn(acceptor.get_executor(), serve(std::move(peer), upgrader),
+             detached);
+  }
+}
+
+int main() {
+  io_context io{1};
+  relaunch::Options options;
+  options.build = {"cmake", "--build", "build"};
+  options.artifact = "build/minimal";  // on Windows: build/minimal.exe
+  options.executor = relaunch::asio::executor(io);
+  options.handle_stop_requests = true;
+  relaunch::Upgrader upgrader{options};
+
+  // From the generation before, or opened now if this is the first.
+  relaunch::asio::Acceptor acceptor{
+      io, upgrader.listen("lines", "tcp://127.0.0.1:8080")};
+  co_spawn(io, accept_all(acceptor, upgrader), detached);
+  upgrader.ready();
+  io.run();  // returns when this generation has served what it took
+}
