@@ -62,7 +62,8 @@ class Store {
   Result<void> hold(std::string_view id, std::string_view reason);
   Result<void> release_hold(std::string_view id);
 
-  /// Removes all but the `keep` newest releases beside those in `in_use`.
+  /// Removes all but the `keep` newest releases beside the current one and
+  /// those in `in_use`; newest by commit, then by staging.
   /// Never an error: what cannot be removed (Windows: it still runs) is tried
   /// another time.
   void prune(unsigned keep, const std::vector<std::string>& in_use);
