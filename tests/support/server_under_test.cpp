@@ -46,13 +46,20 @@ std::uint16_t port_in(std::string_view address) {
 }  // namespace
 
 ServerUnderTest::ServerUnderTest(ServerSetup setup) {
-  build_release(artifact(), setup.first);
-  next_build(setup.first);
   fs::path program = artifact();
+  if (setup.folder_artifact) {
+    setup.settings["executable"] =
+        "bin/server" + text::utf8(kServer.extension());
+    program = artifact() / setup.settings["executable"];
+    fs::create_directories(program.parent_path());
+  }
+  build_release(program, setup.first);
+  next_build(setup.first);
   if (!setup.from_artifact) {
+    const fs::path built = std::move(program);
     program = folder_ / "first";
     program += kServer.extension();
-    fs::copy_file(artifact(), program);
+    fs::copy_file(built, program);
   }
   os::LaunchRequest request;
   request.executable = program;

@@ -27,10 +27,12 @@ inline constexpr std::chrono::milliseconds kStepDeadline{30'000};
 struct ServerSetup {
   Recipe first{{"greeting", "one"}};
   /// Over the defaults of server_under_test.cpp: {"probation", "400"}.
-  std::map<std::string, std::string> settings;
+  std::map<std::string, std::string> settings{};
   /// The first generation runs from the build's own output file; otherwise
   /// from another copy of it.
   bool from_artifact = false;
+  /// The artifact is a folder, with the program as bin/server in it.
+  bool folder_artifact = false;
   bool wait_until_serving = true;
 };
 
@@ -79,6 +81,12 @@ class ServerUnderTest {
   std::string hello() const { return get(port_, "/hello"); }
   std::string get(std::uint16_t port, const std::string& path) const;
   ServerStatus status() const;
+  /// Waits until a generation takes the turn after the first `skip` lines of
+  /// the output.
+  bool wait_for_turn(std::size_t skip) const {
+    return process_->wait_for_line_after(skip, "took the turn", kStepDeadline)
+        .has_value();
+  }
   /// Waits until this generation serves, then for everybody else's end.
   bool wait_alone(std::uint32_t generation);
   /// From the last line "listening NAME tcp://…:PORT".
