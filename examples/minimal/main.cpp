@@ -1,8 +1,9 @@
-// The server of the README. Every line that a client sends is answered; the
+// The server of the README. A connection is one line and its answer; the
 // line "update" rebuilds and relaunches the server that answers it.
 #include <boost/asio.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "relaunch/asio.hpp"
 #include "relaunch/relaunch.hpp"
@@ -18,7 +19,7 @@ awaitable<void> serve(tcp::socket peer, relaunch::Upgrader& upgrader) {
       std::puts(outcome.ok() ? "updated" : outcome.reason.c_str());
     });
   }
-  co_await async_write(peer, buffer(std::string("hello 1\n")), deferred);
+  co_await async_write(peer, buffer(std::string_view("hello 1\n")), deferred);
 }
 
 awaitable<void> accept_all(relaunch::asio::Acceptor& acceptor,
