@@ -260,9 +260,9 @@ struct Channel::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void write() {
-    while (open && !queue.empty()) {
+    while (!abandoned && !queue.empty()) {
       Outbound& frame = queue.front();
-      if (frame.refused || send_broken) {
+      if (frame.refused || send_broken || !open) {
         finish_front(frame.refused ? *frame.refused : closed_by_peer());
         continue;
       }

@@ -134,7 +134,7 @@ TEST(Launch, ExitCodeIsToldAsItWas) {
 
 RELAUNCH_CHILD_MAIN(crashes) {
   std::signal(SIGSEGV, SIG_DFL);  // a sanitizer has its own
-  int* volatile nowhere = nullptr;
+  volatile int* volatile nowhere = nullptr;
   *nowhere = 1;
   return 0;
 }
