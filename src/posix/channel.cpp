@@ -3,17 +3,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <cstring>
 #include <deque>
-#include <span>
 
 #include "common/base/text.hpp"
+#include "posix/message.hpp"
 #include "posix/posix.hpp"
 
 namespace relaunch::os {
@@ -27,8 +25,6 @@ using Wait = asio::posix::descriptor_base;
 constexpr char kSocketKind = 'S';
 constexpr char kHandleKind = 'H';
 
-// Linux: SCM_MAX_FD; a sender cannot put more into one message.
-constexpr std::size_t kMaxPerMessage = 253;
 constexpr std::size_t kPieceBytes = 64 * 1024;
 // Descriptors in flight are limited for each user, and the receiver's reading
 // makes room again.
@@ -36,11 +32,6 @@ constexpr auto kRoomDelay = std::chrono::milliseconds{10};
 constexpr int kMaxRoomWaits = 100;
 
 constexpr char kCannotWait[] = "cannot wait for the channel";
-
-union ControlSpace {
-  char bytes[CMSG_SPACE(kMaxPerMessage * sizeof(int))];
-  cmsghdr align;
-};
 
 bool is_lack_of_room(int error) {
   return error == ETOOMANYREFS || error == ENOBUFS || error == ENOMEM;
@@ -73,62 +64,10 @@ std::optional<Error> over_limit(const Outbound& frame) {
 }
 
 // Handles go with the first byte of their frame.
-ssize_t send_piece(int socket, const Outbound& frame) {
-  ControlSpace control = {};
-  iovec piece{const_cast<char*>(frame.bytes.data()) + frame.sent,
-              frame.bytes.size() - frame.sent};
-  msghdr message = {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  if (frame.sent == 0 && !frame.handles.empty()) {
-    const std::size_t size = frame.handles.size() * sizeof(int);
-    message.msg_control = control.bytes;
-    message.msg_controllen = CMSG_SPACE(size);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(size);
-    std::memcpy(CMSG_DATA(header), frame.handles.data(), size);
-  }
-  return uninterrupted(
-      [&] { return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
-}
-
-// Takes what came into ownership before anything else can go wrong.
-void take_handles(msghdr& message, std::deque<Handle>& handles) {
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
-      continue;
-    }
-    const unsigned char* data = CMSG_DATA(header);
-    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int number = -1;
-      std::memcpy(&number, data + i * sizeof(int), sizeof number);
-      handles.emplace_back(number);
-    }
-  }
-}
-
-// A plain read would drop descriptors silently, so only recvmsg is used.
-ssize_t receive_piece(int socket, std::span<char> buffer,
-                      std::deque<Handle>& handles, bool& truncated) {
-  ControlSpace control = {};
-  iovec piece{buffer.data(), buffer.size()};
-  msghdr message = {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof control.bytes;
-  const ssize_t size = uninterrupted([&] {
-    return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  });
-  const int kept = errno;
-  if (size >= 0) take_handles(message, handles);
-  truncated = size >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
-  errno = kept;
-  return size;
+ssize_t send_rest(int socket, const Outbound& frame) {
+  const auto rest = std::string_view{frame.bytes}.substr(frame.sent);
+  if (frame.sent > 0) return send_message(socket, rest, {});
+  return send_message(socket, rest, frame.handles);
 }
 
 Result<std::vector<Incoming>> match_handles(protocol::Frame& frame,
@@ -198,8 +137,8 @@ struct Channel::Impl : std::enable_shared_from_this<Impl> {
     // Bounded: a peer that never stops must not keep the thread.
     for (int pieces = 0; pieces < 16; ++pieces) {
       bool truncated = false;
-      const ssize_t size = receive_piece(descriptor.native_handle(), buffer,
-                                         waiting_handles, truncated);
+      const ssize_t size = receive_message(descriptor.native_handle(), buffer,
+                                           waiting_handles, truncated);
       if (size < 0 && errno == EAGAIN) break;
       if (size < 0) return lose(receive_error(errno));
       if (truncated) {
@@ -266,7 +205,7 @@ struct Channel::Impl : std::enable_shared_from_this<Impl> {
         finish_front(frame.refused ? *frame.refused : closed_by_peer());
         continue;
       }
-      const ssize_t size = send_piece(descriptor.native_handle(), frame);
+      const ssize_t size = send_rest(descriptor.native_handle(), frame);
       if (size >= 0) {
         room_waits = 0;
         frame.sent += static_cast<std::size_t>(size);
