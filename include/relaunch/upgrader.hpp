@@ -94,6 +94,9 @@ struct Options {
   /// Empty: by the system's custom, e.g. ~/.local/state/relaunch/<name>.
   std::filesystem::path state_folder;
   Deadlines deadlines;
+  /// Generations that may still be draining when the next upgrade is asked
+  /// for; with more of them it is refused as busy.
+  unsigned max_draining = 4;
   /// Committed releases that are kept beside the current one.
   unsigned keep_releases = 3;
   /// Where callbacks run, and where the successor's health is asked: it counts

@@ -123,8 +123,6 @@ struct Upgrader::Impl {
   void request(const UpgradeRequest& request,
                std::function<void(std::string_view)> on_line,
                std::function<void(const Outcome&)> on_end);
-  void refuse(const std::function<void(const Outcome&)>& on_end,
-              std::string reason) const;
   void stop();
 
   Context context;
@@ -201,26 +199,19 @@ void Upgrader::Impl::ready() {
   self.accept({});
 }
 
-void Upgrader::Impl::refuse(const std::function<void(const Outcome&)>& on_end,
-                            std::string reason) const {
-  const Status status = context.board.read();
-  Outcome outcome;
-  outcome.code = errc::busy;
-  outcome.reason = std::move(reason);
-  outcome.serving_generation = status.generation;
-  outcome.serving_pid = status.pid;
-  on_end(outcome);
-}
-
 void Upgrader::Impl::request(const UpgradeRequest& request,
                              std::function<void(std::string_view)> on_line,
                              std::function<void(const Outcome&)> on_end) {
-  if (!is_ready) return refuse(on_end, "this generation is not ready yet");
+  if (!is_ready) {
+    return coordinator->refuse(on_end, errc::busy,
+                               "this generation is not ready yet");
+  }
   if (coordinates()) {
     return coordinator->request(request, std::move(on_line), std::move(on_end));
   }
   if (!request.end_probation || successor->left()) {
-    return refuse(on_end, "this generation is in probation");
+    return coordinator->refuse(on_end, errc::busy,
+                               "this generation is in probation");
   }
   successor->end_probation([this, request, on_line = std::move(on_line),
                             on_end = std::move(on_end)] {

@@ -34,10 +34,12 @@ void CoordinatorDriver::request(UpgradeRequest request, OnLine on_line,
     return feed(event::Requested{});
   }
   if (auto reason = os::why_not_replaceable()) {
-    Outcome outcome = this->outcome(Outcome::Result::refused);
-    outcome.code = errc::not_permitted;
-    outcome.reason = std::move(*reason);
-    return on_end(outcome);
+    return refuse(on_end, errc::not_permitted, std::move(*reason));
+  }
+  if (departures_.count() >= context_.options.max_draining) {
+    return refuse(on_end, errc::busy,
+                  text::cat(departures_.count(),
+                            " older generations are still draining"));
   }
   const bool build =
       !request.skip_build && !context_.options.build.arguments.empty();
@@ -81,14 +83,19 @@ void CoordinatorDriver::note_phase() {
   context_.log(LogLevel::info, "upgrade: phase=", to_string(phase));
 }
 
-void CoordinatorDriver::run(const action::RefuseRequest& refusal) {
+void CoordinatorDriver::refuse(const OnEnd& on_end, errc why,
+                               std::string reason) const {
   Outcome outcome = this->outcome(Outcome::Result::refused);
-  outcome.code = refusal.why;
-  outcome.reason = refusal.why == errc::busy
-                       ? text::cat("another upgrade is in phase ",
-                                   to_string(machine_.phase()))
-                       : "this generation is leaving";
-  if (auto on_end = std::exchange(refused_, {})) on_end(outcome);
+  outcome.code = why;
+  outcome.reason = std::move(reason);
+  on_end(outcome);
+}
+
+void CoordinatorDriver::run(const action::RefuseRequest& refusal) {
+  refuse(std::exchange(refused_, {}), refusal.why,
+         refusal.why == errc::busy ? text::cat("another upgrade is in phase ",
+                                               to_string(machine_.phase()))
+                                   : "this generation is leaving");
 }
 
 // build, stage, launch -------------------------------------------------------

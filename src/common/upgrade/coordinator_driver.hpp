@@ -32,6 +32,8 @@ class CoordinatorDriver {
   using OnLine = std::function<void(std::string_view)>;
   using OnEnd = std::function<void(const Outcome&)>;
   void request(UpgradeRequest request, OnLine on_line, OnEnd on_end);
+  /// Answers that nothing was started.
+  void refuse(const OnEnd& on_end, errc why, std::string reason) const;
   void abort() { feed(event::AbortRequested{}); }
   void stop() { feed(event::StopRequested{}); }
   bool idle() const { return machine_.step() == Coordinator::Step::idle; }
@@ -50,7 +52,6 @@ class CoordinatorDriver {
 
   void feed(CoordinatorEvent event);
   void note_phase();
-  void refuse(const OnEnd& on_end, errc why);
 
   void run(const action::StartBuild&);
   void run(const action::CancelBuild&);

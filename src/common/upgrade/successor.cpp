@@ -59,6 +59,10 @@ SuccessorActions Successor::on(const SuccessorEvent& event) {
 }
 
 SuccessorActions Successor::progress(const SuccessorEvent& event) {
+  if (as<event::ApplicationReady>(event) && step_ < Step::initialising) {
+    ready_ = true;
+    return {};
+  }
   switch (step_) {
     case Step::greeting:
       if (!as<event::Welcomed>(event)) break;
@@ -66,16 +70,10 @@ SuccessorActions Successor::progress(const SuccessorEvent& event) {
       return {};
     case Step::adopting:
       if (!as<event::AllAdopted>(event)) break;
-      step_ = Step::initialising;
-      return {action::ArmSuccessor{Wait::ready_cap}};
+      return initialise({});
     case Step::initialising:
       if (!as<event::ApplicationReady>(event)) break;
-      if (alone_) {
-        step_ = Step::taking;
-        return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};
-      }
-      step_ = Step::waiting;
-      return {action::ArmSuccessor{Wait::turn}, action::SendReady{}};
+      return application_ready();
     case Step::waiting:
       if (!as<event::TurnReceived>(event)) break;
       step_ = Step::taking;
@@ -115,13 +113,32 @@ SuccessorActions Successor::progress(const SuccessorEvent& event) {
   return {};
 }
 
+SuccessorActions Successor::initialise(Actions actions) {
+  step_ = Step::initialising;
+  actions.push_back(action::ArmSuccessor{Wait::ready_cap});
+  if (ready_) {
+    for (auto& action : application_ready()) {
+      actions.push_back(std::move(action));
+    }
+  }
+  return actions;
+}
+
+SuccessorActions Successor::application_ready() {
+  if (alone_) {
+    step_ = Step::taking;
+    return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};
+  }
+  step_ = Step::waiting;
+  return {action::ArmSuccessor{Wait::turn}, action::SendReady{}};
+}
+
 SuccessorActions Successor::incumbent_gone() {
   alone_ = true;
   switch (step_) {
     case Step::greeting:
     case Step::adopting:
-      step_ = Step::initialising;
-      return {action::ArmSuccessor{Wait::ready_cap}, action::GoOnAlone{}};
+      return initialise({action::GoOnAlone{}});
     case Step::waiting:
       step_ = Step::taking;
       return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};

@@ -109,6 +109,8 @@ class Successor {
  private:
   using Actions = SuccessorActions;
   Actions progress(const SuccessorEvent& event);
+  Actions initialise(Actions actions);
+  Actions application_ready();
   Actions incumbent_gone();
   Actions incumbent_lost(const event::IncumbentLost& lost);
   Actions expired();
@@ -118,6 +120,7 @@ class Successor {
   Step step_ = Step::greeting;
   bool alone_ = false;
   bool lost_ = false;
+  bool ready_ = false;  ///< said before the listeners were here
 };
 
 }  // namespace relaunch::upgrade

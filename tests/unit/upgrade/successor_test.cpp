@@ -56,6 +56,16 @@ TEST(Successor, ServesOnlyAfterItHasTheTurnAndStaysAfterTheCommit) {
   EXPECT_TRUE(find<action::Stay>(stay)->watch_incumbent);
 }
 
+TEST(Successor, AnApplicationMayBeReadyBeforeTheListenersAreHere) {
+  Successor machine = at(Step::adopting);
+  EXPECT_TRUE(machine.on(event::ApplicationReady{}).empty());
+  EXPECT_TRUE(has<action::SendReady>(machine.on(event::AllAdopted{})));
+  EXPECT_EQ(machine.step(), Step::waiting);
+  Successor alone = at(Step::greeting);
+  alone.on(event::ApplicationReady{});
+  EXPECT_TRUE(has<action::TakeTurn>(alone.on(event::IncumbentGone{})));
+}
+
 TEST(Successor, ATurnBeforeItIsReadyIsNotTaken) {
   for (const Step step : {Step::greeting, Step::adopting, Step::initialising}) {
     Successor machine = at(step);
