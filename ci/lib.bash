@@ -4,7 +4,8 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$root/build/logs
-started_at=${EPOCHREALTIME/[.,]/}
+# Scripts that call each other count from the same start.
+export RELAUNCH_STARTED_AT=${RELAUNCH_STARTED_AT:-${EPOCHREALTIME/[.,]/}}
 
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
   bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m' clear=$'\r\e[K'
@@ -14,7 +15,7 @@ fi
 
 elapsed() {
   local now=${EPOCHREALTIME/[.,]/}
-  local ms=$(((now - started_at) / 1000))
+  local ms=$(((now - RELAUNCH_STARTED_AT) / 1000))
   printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
