@@ -101,6 +101,10 @@ void unset_environment_variable(std::string_view name) {
   ::unsetenv(std::string{name}.c_str());
 }
 
+char path_list_separator() { return ':'; }
+
+std::string_view executable_suffix() { return {}; }
+
 std::optional<std::string> why_not_replaceable() {
   if (::getpid() != 1) return std::nullopt;
   return "process 1 of a container cannot hand itself over, since the "

@@ -22,9 +22,12 @@ inline constexpr std::size_t kTailBytes = 64 * 1024;
 inline constexpr std::size_t kMaxLineBytes = 16 * 1024;
 
 struct BuildCommand {
-  std::vector<std::string> arguments;  ///< program first; looked up in PATH
-  std::filesystem::path folder;        ///< empty: ours
-  os::Environment environment;         ///< complete
+  /// Program first: a name is looked up in the PATH of `environment`, a
+  /// relative path is one as seen from `folder`.
+  std::vector<std::string> arguments;
+  std::filesystem::path folder;  ///< empty: ours
+  /// Complete; of two entries for one name the later counts.
+  os::Environment environment;
 };
 
 struct Finished {
@@ -53,7 +56,8 @@ class Runner {
 };
 
 /// The program that `name` means: itself if it has a separator, else the first
-/// match in PATH (Windows: with .exe). Error: not found, with the PATH.
+/// match in the absolute folders of PATH (Windows: with .exe). Error: not
+/// found, with the PATH.
 Result<std::filesystem::path> find_program(std::string_view name,
                                            std::string_view path_variable);
 

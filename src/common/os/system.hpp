@@ -50,6 +50,11 @@ std::optional<std::string> environment_variable(std::string_view name);
 /// Not thread-safe on POSIX (unsetenv): call before threads are started.
 void unset_environment_variable(std::string_view name);
 
+/// Between the folders of PATH: ':' or ';'.
+char path_list_separator();
+/// What the file of a program ends in: nothing, or ".exe".
+std::string_view executable_suffix();
+
 /// The host's signal handlers run on the host's threads: this one takes none.
 /// Windows: nothing to do.
 void keep_signals_from_this_thread();
