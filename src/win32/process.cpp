@@ -73,9 +73,15 @@ Result<Handle> own_process_handle() {
 }
 
 Result<Process> open_process(ProcessId id) {
-  Handle handle = win32::own(OpenProcess(
-      SYNCHRONIZE | PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION,
-      FALSE, id));
+  constexpr DWORD kRights =
+      SYNCHRONIZE | PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION;
+  // To duplicate handles into it is what a channel to it needs; a process with
+  // more rights than ours denies that.
+  Handle handle =
+      win32::own(OpenProcess(kRights | PROCESS_DUP_HANDLE, FALSE, id));
+  if (!handle && GetLastError() == ERROR_ACCESS_DENIED) {
+    handle = win32::own(OpenProcess(kRights, FALSE, id));
+  }
   if (!handle) {
     const DWORD code = GetLastError();
     return win32::failure(

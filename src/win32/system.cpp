@@ -1,5 +1,7 @@
 #include "common/os/system.hpp"
 
+#include <boost/system/error_code.hpp>
+
 #include "common/base/text.hpp"
 #include "win32/win32.hpp"
 
@@ -13,7 +15,10 @@ void SocketTraits::close(native_type native) noexcept { closesocket(native); }
 std::error_code last_error() { return win32::system_code(GetLastError()); }
 
 std::error_code last_socket_error() {
-  return {WSAGetLastError(), std::system_category()};
+  // By way of Boost, which knows what Winsock's codes mean (address_in_use);
+  // mingw-w64's system_category() does not.
+  return boost::system::error_code{WSAGetLastError(),
+                                   boost::system::system_category()};
 }
 
 ProcessId own_process_id() { return GetCurrentProcessId(); }
@@ -104,6 +109,10 @@ void unset_environment_variable(std::string_view name) {
   _wputenv((wide_name + L"=").c_str());  // the C runtime's own copy
   SetEnvironmentVariableW(wide_name.c_str(), nullptr);
 }
+
+char path_list_separator() { return ';'; }
+
+std::string_view executable_suffix() { return ".exe"; }
 
 void keep_signals_from_this_thread() {}
 
