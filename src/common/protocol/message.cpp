@@ -283,7 +283,7 @@ Frame to_frame(const Message& message) {
   head["type"] = json::string_view{type_of(message)};
   Writer writer{head};
   if (const auto* failed = std::get_if<Failed>(&message)) {
-    const Failed short_one{cut_reason(failed->reason)};
+    const Failed short_one{cut_reason(text::valid_utf8(failed->reason))};
     visit_keys(writer, short_one);
   } else {
     std::visit([&](const auto& each) { visit_keys(writer, each); }, message);
