@@ -145,7 +145,7 @@ CoordinatorActions Coordinator::in_staging(const CoordinatorEvent& event) {
       return actions;
     }
     step_ = Step::launching;
-    return {action::Disarm{Timer::step}, action::Launch{}};
+    return {action::Launch{}};
   }
   if (is_step_expiry(event)) {
     if (failure_) return finish();

@@ -110,6 +110,7 @@ TEST(Coordinator, GoesThroughAllPhasesInTheirOrder) {
 TEST(Coordinator, WithoutABuildStagesAtOnce) {
   Coordinator machine;
   EXPECT_TRUE(has<action::Stage>(machine.on(event::Requested{false})));
+  EXPECT_EQ(machine.step(), Step::staging);
 }
 
 TEST(Coordinator, EndsWhereTheBuildFails) {
@@ -155,6 +156,7 @@ TEST(Coordinator, AnUnchangedBuildIsNothingToDo) {
   const auto actions = machine.on(event::Staged{true, {}});
   EXPECT_EQ(find<action::Finish>(actions)->result, Result::nothing_to_do);
   EXPECT_FALSE(has<action::Launch>(actions));
+  EXPECT_TRUE(has<action::Disarm>(actions)) << "nothing wakes up for it";
   expect_the_next_upgrade_works(machine);
 }
 
@@ -458,6 +460,8 @@ TEST(Coordinator, ProbationIsNotOverBeforeTheLastQuestionIsAnswered) {
 }
 
 TEST(Coordinator, AsksForHealthAgainAndAgainInProbation) {
+  EXPECT_TRUE(arms(at(Step::switching).on(event::SuccessorServing{}),
+                   Timer::health, Wait::health));
   Coordinator machine = at(Step::probation);
   EXPECT_TRUE(arms(machine.on(event::HealthAnswered{true}), Timer::health,
                    Wait::health_interval));
