@@ -156,6 +156,9 @@ void Channel::Impl::lose(Error error) {
 
 void Channel::Impl::shut() {
   boost::system::error_code ignored;
+  // To close alone ends what is pending only with the last handle of this end,
+  // and the io_context waits for what is pending.
+  stream.cancel(ignored);
   stream.close(ignored);
 }
 

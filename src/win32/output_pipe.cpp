@@ -88,6 +88,7 @@ OutputPipe::~OutputPipe() {
   if (!impl_) return;
   impl_->done = true;
   boost::system::error_code ignored;
+  impl_->stream.cancel(ignored);
   impl_->stream.close(ignored);
 }
 
