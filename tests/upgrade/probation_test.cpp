@@ -13,7 +13,7 @@ TEST(Probation, IncumbentResumesWhenTheSuccessorDiesInTheSwitch) {
   LoadClient fresh(server.load(Connections::fresh));
   LoadClient kept(server.load(Connections::kept));
   const UpdateAnswer answer = server.update_to({{"die_on_turn", "1"}});
-  EXPECT_THAT(answer.outcome, StartsWith("rolled back in switching: "))
+  EXPECT_THAT(answer.outcome, StartsWith("rolled back in switch: "))
       << server.process().output();
   EXPECT_TRUE(fresh.wait_for_answers(20, kStepDeadline));
   const LoadReport fresh_report = fresh.stop();

@@ -398,7 +398,7 @@ CoordinatorActions Coordinator::channel_lost(const event::ChannelLost& lost) {
 }
 
 CoordinatorActions Coordinator::finish() {
-  const bool taken_back = failure_ && failure_->phase >= Phase::probation;
+  const bool taken_back = failure_ && failure_->after_switch;
   step_ = Step::idle;
   CoordinatorActions actions{
       action::Disarm{Timer::step}, action::Disarm{Timer::health},
@@ -411,7 +411,7 @@ CoordinatorActions Coordinator::finish() {
 
 void Coordinator::note_failure(Error error, bool blames_release) {
   if (failure_) return;  // the first reason is the true one
-  failure_ = Failure{phase(), std::move(error), blames_release};
+  failure_ = Failure{phase(), std::move(error), blames_release, !holds_turn_};
 }
 
 Error Coordinator::expired_error() const {

@@ -43,6 +43,8 @@ struct Failure {
   Error error{errc::stopped, {}};
   /// The release itself is at fault: it is held.
   bool blames_release = false;
+  /// The successor had the turn, or it was on its way.
+  bool after_switch = false;
 };
 
 namespace event {

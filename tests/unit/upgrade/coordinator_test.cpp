@@ -196,7 +196,7 @@ TEST(Coordinator, IncumbentTakesTheTurnBackWhenTheSuccessorDiesInTheSwitch) {
   Coordinator machine = at(Step::switching);
   const auto actions = machine.on(kCrashed);
   EXPECT_TRUE((in_order<action::ResumeAccepting, action::Finish>(actions)));
-  EXPECT_EQ(find<action::Finish>(actions)->result, Result::failed);
+  EXPECT_EQ(find<action::Finish>(actions)->result, Result::rolled_back);
   expect_the_next_upgrade_works(machine);
 }
 
