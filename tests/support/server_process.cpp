@@ -146,14 +146,7 @@ ServerProcess::ServerProcess(os::LaunchRequest request, OnLine on_line)
 }
 
 ServerProcess::~ServerProcess() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    for (const auto& member : impl_->members) {
-      if (!member->gone) (void)member->process.kill();
-    }
-    // What never said its number.
-    (void)impl_->members.front()->process.kill_tree();
-  }
+  kill_all();
   impl_->wait(kKillDeadline, [this] { return impl_->living().empty(); });
   impl_->io.stop();
   impl_->thread.join();
@@ -223,6 +216,15 @@ std::optional<os::ExitStatus> ServerProcess::first_exit_status() const {
 void ServerProcess::kill(os::ProcessId id) {
   const std::lock_guard lock(impl_->mutex);
   if (auto* member = impl_->find(id)) (void)member->process.kill();
+}
+
+void ServerProcess::kill_all() {
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& member : impl_->members) {
+    if (!member->gone) (void)member->process.kill();
+  }
+  // What never said its number.
+  (void)impl_->members.front()->process.kill_tree();
 }
 
 bool ServerProcess::stop(ms deadline) {

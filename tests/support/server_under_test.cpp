@@ -81,9 +81,8 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
   request.environment = os::own_environment();
   process_ = std::make_unique<ServerProcess>(std::move(request));
   if (!setup.wait_until_serving) return;
-  // Accepting is a moment away, but the queue is there: a client waits.
-  if (!process_->wait_for_line("listening http", kStepDeadline)) {
-    throw std::runtime_error("the server does not listen:\n" +
+  if (!wait_for_turn(0)) {
+    throw std::runtime_error("the server does not serve:\n" +
                              process_->output());
   }
   port_ = port_of("http");

@@ -1,0 +1,487 @@
+// relaunch-demo: a server under load is rebuilt and relaunched, with good
+// releases and bad ones, and no request is lost.
+//
+// The last line is for scripts:
+//   requests=N failed=N upgrades=N rolled_back=N slowest_quiet_ms=X
+//   slowest_upgrade_ms=Y
+// The exit code is 0 if nothing failed and every step came out as it should.
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "common/base/text.hpp"
+#include "common/os/stop_request.hpp"
+#include "common/os/system.hpp"
+#include "demo/demo_config.hpp"
+#include "demo/terminal.hpp"
+#include "demo/workshop.hpp"
+#include "support/http.hpp"
+#include "support/load_client.hpp"
+#include "support/server_process.hpp"
+
+namespace relaunch::demo {
+namespace {
+
+using std::chrono::milliseconds;
+using test::LoadClient;
+using test::LoadReport;
+
+constexpr milliseconds kUpdateDeadline{300'000};
+constexpr milliseconds kStepDeadline{60'000};
+constexpr double kPerSecond = 40;
+
+// What the load takes for a right answer.
+constexpr std::string_view kFirst = "hello";
+constexpr std::string_view kSecond = "hello, this is new";
+constexpr std::string_view kDoomed = "hello, but not for long";
+constexpr std::string_view kLast = "hello, and goodbye";
+
+constexpr std::string_view kStart = "void at_start() {}";
+constexpr std::string_view kGreeting = R"(return "hello";)";
+constexpr std::string_view kHealthy =
+    "bool healthy(std::uint64_t) { return true; }";
+constexpr std::string_view kInclude = R"(#include "greeting.hpp")";
+
+struct Step {
+  std::string_view title;
+  std::string_view remark;
+  std::vector<Edit> edits;
+  std::string_view outcome;   ///< how it must begin
+  std::string_view greeting;  ///< who serves afterwards says so
+  bool replaced = false;      ///< a new generation serves
+};
+
+// A request that is inside a process when it crashes is lost, and nothing can
+// save it. So this one crashes by itself, a moment after an answer, when no
+// request is in it: what the demo shows is that nothing else is lost.
+constexpr std::string_view kCrashLater =
+    R"(static int answers = 0;
+  if (++answers == 20) {
+    std::thread([] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(8));
+      std::abort();
+    }).detach();
+  }
+  return "hello, but not for long";)";
+
+const std::vector<Step> kSteps{
+    {"A new greeting",
+     "the very file that the first generation runs from is built anew",
+     {{kGreeting, R"(return "hello, this is new";)"}},
+     "done",
+     kSecond,
+     true},
+    {"A source that does not compile",
+     "",
+     {{kGreeting, "return hello again"}},
+     "failed in build",
+     kSecond},
+    {"A release that crashes at its start",
+     "",
+     {{kInclude, "#include \"greeting.hpp\"\n\n#include <cstdlib>"},
+      {kStart, "void at_start() { std::abort(); }"}},
+     "failed in ",
+     kSecond},
+    {"A release that crashes after it began to serve",
+     "8 ms after its 20th answer, between two requests",
+     {{kInclude,
+       "#include \"greeting.hpp\"\n\n#include <chrono>\n#include <cstdlib>\n"
+       "#include <thread>"},
+      {kGreeting, kCrashLater}},
+     "rolled back",
+     kSecond},
+    {"A release that turns unhealthy after it began to serve",
+     "it says so after 20 answers",
+     {{kGreeting, R"(return "hello, but not for long";)"},
+      {kHealthy,
+       "bool healthy(std::uint64_t answered) { return answered < 20; }"}},
+     "rolled back",
+     kSecond},
+    {"A good release again",
+     "the next upgrade works, whatever came before",
+     {{kGreeting, R"(return "hello, and goodbye";)"}},
+     "done",
+     kLast,
+     true}};
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.0f", value);
+  return text;
+}
+
+/// "… began_us=build:0,stage:812345,…": when a phase began, if it did.
+std::optional<double> began_ms(std::string_view outcome,
+                               std::string_view phase) {
+  std::size_t at = outcome.rfind(" began_us=");
+  if (at == outcome.npos) return std::nullopt;
+  at = outcome.find(std::string(phase) + ':', at);
+  if (at == outcome.npos) return std::nullopt;
+  const std::string_view digits = outcome.substr(at + phase.size() + 1);
+  std::uint64_t us = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), us);
+  return static_cast<double>(us) / 1000;
+}
+
+/// "rolled back in probation: …" → "rolled back in probation"
+std::string heading(std::string_view outcome) {
+  const std::size_t fields = outcome.find(" generation=");
+  return std::string(outcome.substr(0, std::min(outcome.find(':'), fields)));
+}
+
+struct Settings {
+  std::string source = kHelloSource;
+  std::string scratch = kScratchFolder;
+  bool colours = false;
+  bool keep = false;
+};
+
+class Demo {
+ public:
+  explicit Demo(const Settings& settings);
+  ~Demo() {
+    if (!settings_.keep) {
+      server_.reset();
+      workshop_.remove();
+    }
+  }
+
+  void set_up();
+  /// From another thread: ends every process at once.
+  void interrupt() {
+    const std::lock_guard lock(mutex_);
+    if (server_) server_->kill_all();
+  }
+  void run_step(int number, const Step& step);
+  /// True if all came out as it should.
+  bool finish();
+
+ private:
+  Workshop::Words command(std::initializer_list<std::string> words) const;
+  void start_server();
+  void start_load();
+  std::string update();
+  void check_step(const Step& step, const std::string& outcome);
+  void show_edits(const Step& step) const;
+  LoadReport sum() const;
+  void expect(bool holds, const std::string& what);
+
+  std::mutex mutex_;
+  Settings settings_;
+  Terminal terminal_;
+  Workshop workshop_;
+  std::unique_ptr<test::ServerProcess> server_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<LoadClient> fresh_;
+  std::unique_ptr<LoadClient> kept_;
+
+  std::vector<std::vector<std::string>> table_{
+      {"step", "outcome", "serves", "greeting", "failed", "upgrade ms"}};
+  unsigned upgrades_ = 0;
+  unsigned rolled_back_ = 0;
+  double slowest_upgrade_ = 0;
+  bool as_it_should_ = true;
+};
+
+Demo::Demo(const Settings& settings)
+    : settings_(settings),
+      terminal_(settings.colours),
+      workshop_(settings.source, settings.scratch) {}
+
+Workshop::Words Demo::command(std::initializer_list<std::string> words) const {
+  Workshop::Words all = kRunner;
+  all.insert(all.end(), words);
+  return all;
+}
+
+void Demo::expect(bool holds, const std::string& what) {
+  if (holds) return;
+  as_it_should_ = false;
+  terminal_.bad("NOT AS IT SHOULD BE: " + what);
+}
+
+void Demo::set_up() {
+  terminal_.title(std::string("relaunch on ") + kSystem);
+  terminal_.say("building a copy of examples/hello in " + settings_.scratch);
+  Workshop::Words configure = kRunner;
+  configure.insert(configure.end(), kConfigure.begin(), kConfigure.end());
+  for (const std::string& word :
+       {std::string("-S"), settings_.scratch + "/source", std::string("-B"),
+        settings_.scratch + "/build"}) {
+    configure.push_back(word);
+  }
+  std::vector<std::string> output;
+  const auto keep = [&](std::string_view line) { output.emplace_back(line); };
+  if (!workshop_.run(configure, keep) ||
+      !workshop_.run(
+          command({"cmake", "--build", settings_.scratch + "/build"}), keep)) {
+    for (const std::string& line : output) terminal_.quote(line);
+    throw std::runtime_error("the copy of hello cannot be built");
+  }
+  start_server();
+  start_load();
+}
+
+void Demo::start_server() {
+  const auto program =
+      workshop_.path(std::string("build/hello") + kProgramSuffix);
+  os::LaunchRequest request;
+  request.executable = program;
+  request.arguments = {text::utf8(program),
+                       "--listen",
+                       "tcp://127.0.0.1:0",
+                       "--artifact",
+                       text::utf8(program),
+                       "--state-folder",
+                       text::utf8(workshop_.path("state")),
+                       "--probation",
+                       "1500ms",
+                       "--health-interval",
+                       "100ms",
+                       "--"};
+  for (const std::string& word :
+       command({"cmake", "--build", settings_.scratch + "/build"})) {
+    request.arguments.push_back(word);
+  }
+  request.environment = os::own_environment();
+  {
+    const std::lock_guard lock(mutex_);
+    server_ = std::make_unique<test::ServerProcess>(std::move(request));
+  }
+  const auto line = server_->wait_for_line("ready: address=", kStepDeadline);
+  if (!line) {
+    throw std::runtime_error("hello does not start:\n" + server_->output());
+  }
+  const std::string_view address =
+      std::string_view(*line).substr(line->find("tcp://"));
+  const std::string_view digits = address.substr(address.find(':', 6) + 1);
+  std::from_chars(digits.data(), digits.data() + digits.size(), port_);
+  terminal_.say("hello serves on 127.0.0.1:" + std::to_string(port_) +
+                ", started from the build's own output file");
+}
+
+void Demo::start_load() {
+  test::LoadPlan plan;
+  plan.port = port_;
+  plan.per_second = kPerSecond;
+  plan.expected = [](std::string_view body) {
+    if (body.ends_with('\n')) body.remove_suffix(1);
+    return body == kFirst || body == kSecond || body == kDoomed ||
+           body == kLast;
+  };
+  fresh_ = std::make_unique<LoadClient>(plan);
+  plan.connections = test::Connections::kept;
+  kept_ = std::make_unique<LoadClient>(plan);
+  terminal_.say("load: " + number(kPerSecond) +
+                " requests a second with a new connection each, and " +
+                number(kPerSecond) + " on kept ones");
+  if (!fresh_->wait_for_answers(20, kStepDeadline)) {
+    throw std::runtime_error("hello does not answer:\n" + server_->output());
+  }
+}
+
+std::string Demo::update() {
+  std::string outcome;
+  test::HttpRequest request;
+  request.method = "POST";
+  request.path = "/update";
+  const auto answer = test::http_call(
+      port_, request, kUpdateDeadline, [&](std::string_view line) {
+        constexpr std::string_view kMark = "outcome: ";
+        if (line.starts_with(kMark)) {
+          outcome = line.substr(kMark.size());
+        } else {
+          terminal_.quote(line);
+        }
+      });
+  if (!answer) return "no answer: " + answer.error().text();
+  return outcome;
+}
+
+void Demo::show_edits(const Step& step) const {
+  if (!step.remark.empty()) terminal_.say(step.remark);
+  for (const auto& [before, after] : step.edits) {
+    if (before == kInclude) continue;
+    terminal_.removed(before);
+    std::string_view rest = after;
+    while (!rest.empty()) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      terminal_.added(line);
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    }
+  }
+}
+
+void Demo::run_step(int number, const Step& step) {
+  terminal_.step(number, step.title);
+  show_edits(step);
+  workshop_.edit(step.edits);
+  const std::string outcome = update();
+  if (outcome.starts_with("done")) {
+    ++upgrades_;
+    terminal_.good(heading(outcome));
+  } else {
+    if (outcome.starts_with("rolled back")) ++rolled_back_;
+    terminal_.say(outcome.substr(0, outcome.rfind(" began_us=")));
+  }
+  check_step(step, outcome);
+}
+
+void Demo::check_step(const Step& step, const std::string& outcome) {
+  expect(outcome.starts_with(step.outcome),
+         "expected: " + std::string(step.outcome));
+  // The load goes on through whatever the step has left behind.
+  expect(fresh_->wait_for_answers(20, kStepDeadline), "the load stands still");
+  test::HttpRequest request;
+  request.path = "/hello";
+  const auto answer = test::http_call(port_, request, kStepDeadline);
+  std::string greeting = answer ? answer->body : answer.error().text();
+  if (greeting.ends_with('\n')) greeting.pop_back();
+  const std::string generation =
+      answer ? answer->header("X-Generation") : "nobody";
+  expect(greeting == step.greeting,
+         "expected: \"" + std::string(step.greeting) + '"');
+  expect(generation == std::to_string(upgrades_ + 1),
+         "generation " + generation + " answers");
+  terminal_.say("generation " + generation + " serves: \"" + greeting + '"');
+
+  const auto stage = began_ms(outcome, "stage");
+  const auto probation = began_ms(outcome, "probation");
+  std::string took = "-";
+  if (step.replaced && stage && probation) {
+    slowest_upgrade_ = std::max(slowest_upgrade_, *probation - *stage);
+    took = number(*probation - *stage);
+    terminal_.say("built in " + number(*stage) + " ms, it served " + took +
+                  " ms later");
+  }
+  table_.push_back({std::string(step.title), heading(outcome),
+                    "generation " + generation, greeting,
+                    std::to_string(sum().failed()), took});
+}
+
+LoadReport Demo::sum() const {
+  LoadReport all = fresh_->report();
+  const LoadReport other = kept_->report();
+  all.due += other.due;
+  for (std::size_t i = 0; i < all.failures.size(); ++i) {
+    all.failures[i] += other.failures[i];
+  }
+  all.longest_quiet = std::max(all.longest_quiet, other.longest_quiet);
+  return all;
+}
+
+bool Demo::finish() {
+  fresh_->stop();
+  kept_->stop();
+  const LoadReport all = sum();
+  const auto living = server_->living();
+  expect(server_->stop(kStepDeadline), "a process did not end when asked to");
+  terminal_.table(table_);
+  terminal_.say(
+      "upgrade ms: from the finished build until the new generation "
+      "serves");
+  terminal_.say(std::to_string(server_->processes().size()) +
+                " processes were started, " + std::to_string(living.size()) +
+                " served at the end, none is left");
+  if (all.failed() != 0) {
+    terminal_.bad("requests failed:");
+    terminal_.say(fresh_->report().text() + kept_->report().text());
+  }
+  if (all.failed() != 0 || !as_it_should_) {
+    terminal_.say("what the server logged:\n" + server_->output());
+  }
+  terminal_.last_line(
+      "requests=" + std::to_string(all.due) + " failed=" +
+      std::to_string(all.failed()) + " upgrades=" + std::to_string(upgrades_) +
+      " rolled_back=" + std::to_string(rolled_back_) + " slowest_quiet_ms=" +
+      number(static_cast<double>(all.longest_quiet.count()) / 1000) +
+      " slowest_upgrade_ms=" + number(slowest_upgrade_));
+  return all.failed() == 0 && as_it_should_;
+}
+
+constexpr std::string_view kUsage =
+    "usage: relaunch-demo [--colours] [--keep] [--source FOLDER]\n"
+    "                     [--scratch FOLDER]\n"
+    "  --colours  with colours\n"
+    "  --keep     leaves the scratch folder behind\n"
+    "  --source   the hello example; --scratch is removed and made anew\n";
+
+std::optional<Settings> read_settings(const std::vector<std::string>& words) {
+  Settings settings;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const bool last = i + 1 == words.size();
+    if (words[i] == "--colours") {
+      settings.colours = true;
+    } else if (words[i] == "--keep") {
+      settings.keep = true;
+    } else if (words[i] == "--source" && !last) {
+      settings.source = words[++i];
+    } else if (words[i] == "--scratch" && !last) {
+      settings.scratch = words[++i];
+    } else {
+      return std::nullopt;
+    }
+  }
+  return settings;
+}
+
+/// Ctrl-C reaches the demo alone: its servers have a session of their own.
+class Interrupts {
+ public:
+  explicit Interrupts(Demo& demo)
+      : requests_(os::StopRequests::watch(io_,
+                                          [&demo] {
+                                            demo.interrupt();
+                                            std::_Exit(130);
+                                          })),
+        thread_([this] { io_.run(); }) {}
+  ~Interrupts() {
+    io_.stop();
+    thread_.join();
+  }
+
+ private:
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
+      work_{boost::asio::make_work_guard(io_)};
+  Result<os::StopRequests> requests_;
+  std::thread thread_;
+};
+
+int run(const Settings& settings) {
+  Demo demo(settings);
+  const Interrupts interrupts(demo);
+  demo.set_up();
+  int number = 0;
+  for (const Step& step : kSteps) demo.run_step(++number, step);
+  return demo.finish() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace relaunch::demo
+
+int main() {
+  using namespace relaunch;
+  try {
+    const auto settings = demo::read_settings(os::own_arguments().value());
+    if (!settings) {
+      std::fwrite(demo::kUsage.data(), 1, demo::kUsage.size(), stdout);
+      return 64;
+    }
+    return demo::run(*settings);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "relaunch-demo: %s\n", failure.what());
+    return 70;
+  }
+}
