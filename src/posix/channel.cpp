@@ -142,6 +142,7 @@ struct Channel::Impl : std::enable_shared_from_this<Impl> {
       if (size < 0 && errno == EAGAIN) break;
       if (size < 0) return lose(receive_error(errno));
       if (truncated) {
+        waiting_handles.clear();
         // The system closes what this process has no number left for.
         return lose(Error{{EMFILE, std::system_category()},
                           "cannot receive handles: recvmsg"});

@@ -142,22 +142,24 @@ bool close_the_rest(const SpawnPlan& plan) {
   return ::syscall(SYS_close_range, next, ~0U, 0) == 0;
 }
 
+// Comes back only with the step that failed, and errno.
+SpawnStep become_program(SpawnPlan& plan) {
+  reset_signals();
+  if (!place_handles(plan)) return SpawnStep::handles;
+  if (!place_streams(plan)) return SpawnStep::streams;
+  if (!close_the_rest(plan)) return SpawnStep::handles;
+  if (plan.folder && ::chdir(plan.folder) != 0) return SpawnStep::folder;
+  if (plan.new_session && ::setsid() < 0) return SpawnStep::session;
+  ::execve(plan.executable, plan.arguments, plan.environment);
+  return SpawnStep::exec;
+}
+
+// The system ends the child with what this returns, and nothing else of the
+// host's runs in it.
 int run_child(void* argument) {
   const ChildTask& task = *static_cast<ChildTask*>(argument);
-  SpawnPlan& plan = *task.plan;
-  const auto fail = [&task](SpawnStep step) {
-    task.report->step = step;
-    task.report->error = errno;
-    ::_exit(127);
-  };
-  reset_signals();
-  if (!place_handles(plan)) fail(SpawnStep::handles);
-  if (!place_streams(plan)) fail(SpawnStep::streams);
-  if (!close_the_rest(plan)) fail(SpawnStep::handles);
-  if (plan.folder && ::chdir(plan.folder) != 0) fail(SpawnStep::folder);
-  if (plan.new_session && ::setsid() < 0) fail(SpawnStep::session);
-  ::execve(plan.executable, plan.arguments, plan.environment);
-  fail(SpawnStep::exec);
+  task.report->step = become_program(*task.plan);
+  task.report->error = errno;
   return 127;
 }
 

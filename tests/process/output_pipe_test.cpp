@@ -12,14 +12,14 @@ namespace relaunch::test {
 namespace {
 
 RELAUNCH_CHILD_MAIN(prints_much) {
-  for (int i = 0; i < 20'000; ++i) say(text::cat("line ", i));
+  for (int i = 0; i < 3000; ++i) say(text::cat("line ", i));
   std::fputs("to the error stream", stderr);
   return 0;
 }
 
 TEST(OutputPipe, EverythingThatBothStreamsGetArrivesInOrder) {
   std::string expected;
-  for (int i = 0; i < 20'000; ++i) expected += text::cat("line ", i, '\n');
+  for (int i = 0; i < 3000; ++i) expected += text::cat("line ", i, '\n');
   expected += "to the error stream";
   const auto result = run_child(child_request("prints_much"));
   EXPECT_TRUE(result.in_time);
