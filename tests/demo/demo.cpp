@@ -24,6 +24,8 @@
 #include "common/os/stop_request.hpp"
 #include "common/os/system.hpp"
 #include "demo/demo_config.hpp"
+#include "demo/outcome_line.hpp"
+#include "demo/steps.hpp"
 #include "demo/terminal.hpp"
 #include "demo/workshop.hpp"
 #include "support/http.hpp"
@@ -41,103 +43,10 @@ constexpr milliseconds kUpdateDeadline{300'000};
 constexpr milliseconds kStepDeadline{60'000};
 constexpr double kPerSecond = 40;
 
-// What the load takes for a right answer.
-constexpr std::string_view kFirst = "hello";
-constexpr std::string_view kSecond = "hello, this is new";
-constexpr std::string_view kDoomed = "hello, but not for long";
-constexpr std::string_view kLast = "hello, and goodbye";
-
-constexpr std::string_view kStart = "void at_start() {}";
-constexpr std::string_view kGreeting = R"(return "hello";)";
-constexpr std::string_view kHealthy =
-    "bool healthy(std::uint64_t) { return true; }";
-constexpr std::string_view kInclude = R"(#include "greeting.hpp")";
-
-struct Step {
-  std::string_view title;
-  std::string_view remark;
-  std::vector<Edit> edits;
-  std::string_view outcome;   ///< how it must begin
-  std::string_view greeting;  ///< who serves afterwards says so
-  bool replaced = false;      ///< a new generation serves
-};
-
-// A request that is inside a process when it crashes is lost, and nothing can
-// save it. So this one crashes by itself, a moment after an answer, when no
-// request is in it: what the demo shows is that nothing else is lost.
-constexpr std::string_view kCrashLater =
-    R"(static int answers = 0;
-  if (++answers == 20) {
-    std::thread([] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(8));
-      std::abort();
-    }).detach();
-  }
-  return "hello, but not for long";)";
-
-const std::vector<Step> kSteps{
-    {"A new greeting",
-     "the very file that the first generation runs from is built anew",
-     {{kGreeting, R"(return "hello, this is new";)"}},
-     "done",
-     kSecond,
-     true},
-    {"A source that does not compile",
-     "",
-     {{kGreeting, "return hello again"}},
-     "failed in build",
-     kSecond},
-    {"A release that crashes at its start",
-     "",
-     {{kInclude, "#include \"greeting.hpp\"\n\n#include <cstdlib>"},
-      {kStart, "void at_start() { std::abort(); }"}},
-     "failed in ",
-     kSecond},
-    {"A release that crashes after it began to serve",
-     "8 ms after its 20th answer, between two requests",
-     {{kInclude,
-       "#include \"greeting.hpp\"\n\n#include <chrono>\n#include <cstdlib>\n"
-       "#include <thread>"},
-      {kGreeting, kCrashLater}},
-     "rolled back",
-     kSecond},
-    {"A release that turns unhealthy after it began to serve",
-     "it says so after 20 answers",
-     {{kGreeting, R"(return "hello, but not for long";)"},
-      {kHealthy,
-       "bool healthy(std::uint64_t answered) { return answered < 20; }"}},
-     "rolled back",
-     kSecond},
-    {"A good release again",
-     "the next upgrade works, whatever came before",
-     {{kGreeting, R"(return "hello, and goodbye";)"}},
-     "done",
-     kLast,
-     true}};
-
 std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.0f", value);
   return text;
-}
-
-/// "… began_us=build:0,stage:812345,…": when a phase began, if it did.
-std::optional<double> began_ms(std::string_view outcome,
-                               std::string_view phase) {
-  std::size_t at = outcome.rfind(" began_us=");
-  if (at == outcome.npos) return std::nullopt;
-  at = outcome.find(std::string(phase) + ':', at);
-  if (at == outcome.npos) return std::nullopt;
-  const std::string_view digits = outcome.substr(at + phase.size() + 1);
-  std::uint64_t us = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), us);
-  return static_cast<double>(us) / 1000;
-}
-
-/// "rolled back in probation: …" → "rolled back in probation"
-std::string heading(std::string_view outcome) {
-  const std::size_t fields = outcome.find(" generation=");
-  return std::string(outcome.substr(0, std::min(outcome.find(':'), fields)));
 }
 
 struct Settings {
@@ -175,6 +84,7 @@ class Demo {
   void check_step(const Step& step, const std::string& outcome);
   void show_edits(const Step& step) const;
   LoadReport sum() const;
+  std::uint64_t answers_of(unsigned generation) const;
   void expect(bool holds, const std::string& what);
 
   std::mutex mutex_;
@@ -188,6 +98,7 @@ class Demo {
 
   std::vector<std::vector<std::string>> table_{
       {"step", "outcome", "serves", "greeting", "failed", "upgrade ms"}};
+  os::ProcessId serving_pid_ = 0;
   unsigned upgrades_ = 0;
   unsigned rolled_back_ = 0;
   double slowest_upgrade_ = 0;
@@ -277,8 +188,7 @@ void Demo::start_load() {
   plan.per_second = kPerSecond;
   plan.expected = [](std::string_view body) {
     if (body.ends_with('\n')) body.remove_suffix(1);
-    return body == kFirst || body == kSecond || body == kDoomed ||
-           body == kLast;
+    return is_greeting(body);
   };
   fresh_ = std::make_unique<LoadClient>(plan);
   plan.connections = test::Connections::kept;
@@ -312,7 +222,7 @@ std::string Demo::update() {
 void Demo::show_edits(const Step& step) const {
   if (!step.remark.empty()) terminal_.say(step.remark);
   for (const auto& [before, after] : step.edits) {
-    if (before == kInclude) continue;
+    if (before.starts_with("#include")) continue;
     terminal_.removed(before);
     std::string_view rest = after;
     while (!rest.empty()) {
@@ -327,13 +237,23 @@ void Demo::run_step(int number, const Step& step) {
   terminal_.step(number, step.title);
   show_edits(step);
   workshop_.edit(step.edits);
+  const unsigned successor = upgrades_ + 2;
+  const std::uint64_t before = answers_of(successor);
   const std::string outcome = update();
+  const std::string shown = outcome.substr(0, outcome.rfind(" began_us="));
   if (outcome.starts_with("done")) {
     ++upgrades_;
-    terminal_.good(heading(outcome));
+    terminal_.good(shown);
+    serving_pid_ = pid_in(outcome);
   } else {
-    if (outcome.starts_with("rolled back")) ++rolled_back_;
-    terminal_.say(outcome.substr(0, outcome.rfind(" began_us=")));
+    terminal_.say(shown);
+  }
+  if (outcome.starts_with("rolled back")) {
+    ++rolled_back_;
+    const std::uint64_t answers = answers_of(successor) - before;
+    expect(answers > 0, "it did not serve");
+    terminal_.say("until then generation " + std::to_string(successor) +
+                  " gave " + std::to_string(answers) + " good answers");
   }
   check_step(step, outcome);
 }
@@ -381,19 +301,28 @@ LoadReport Demo::sum() const {
   return all;
 }
 
+std::uint64_t Demo::answers_of(unsigned generation) const {
+  std::uint64_t answers = 0;
+  for (const LoadClient* client : {fresh_.get(), kept_.get()}) {
+    const LoadReport report = client->report();
+    const auto entry = report.generations.find(std::to_string(generation));
+    if (entry != report.generations.end()) answers += entry->second;
+  }
+  return answers;
+}
+
 bool Demo::finish() {
   fresh_->stop();
   kept_->stop();
   const LoadReport all = sum();
-  const auto living = server_->living();
+  expect(server_->wait_alone(serving_pid_, kStepDeadline),
+         "an older generation still lives");
   expect(server_->stop(kStepDeadline), "a process did not end when asked to");
   terminal_.table(table_);
   terminal_.say(
       "upgrade ms: from the finished build until the new generation "
       "serves");
-  terminal_.say(std::to_string(server_->processes().size()) +
-                " processes were started, " + std::to_string(living.size()) +
-                " served at the end, none is left");
+  terminal_.say("every process that was started has ended");
   if (all.failed() != 0) {
     terminal_.bad("requests failed:");
     terminal_.say(fresh_->report().text() + kept_->report().text());
@@ -464,7 +393,7 @@ int run(const Settings& settings) {
   const Interrupts interrupts(demo);
   demo.set_up();
   int number = 0;
-  for (const Step& step : kSteps) demo.run_step(++number, step);
+  for (const Step& step : steps()) demo.run_step(++number, step);
   return demo.finish() ? 0 : 1;
 }
 

@@ -32,7 +32,7 @@ void write(const fs::path& file, const std::string& bytes) {
 
 Workshop::Workshop(fs::path source, std::string folder)
     : folder_(std::move(folder)) {
-  fs::remove_all(path("."));
+  fs::remove_all(fs::absolute(folder_));
   fs::create_directories(path("source"));
   fs::copy(fs::absolute(source), path("source"));
   greeting_ = read(path("source/greeting.cpp"));
@@ -64,7 +64,7 @@ void Workshop::edit(const std::vector<Edit>& edits) const {
 
 void Workshop::remove() const {
   std::error_code ignored;
-  fs::remove_all(path("."), ignored);
+  fs::remove_all(fs::absolute(folder_), ignored);
 }
 
 }  // namespace relaunch::demo

@@ -9,6 +9,7 @@
 //   build_fail=N    ends with this exit code, and leaves the artifact alone
 //   build_hang=1    writes nothing and does not end by itself (for two minutes)
 //   build_nothing=1 removes the artifact and ends well
+//   build_garbage=1 the artifact is no program
 //   build_folder=1  the artifact is a folder; the program in it is bin/server,
 //                   with the template's extension
 #include <chrono>
@@ -91,7 +92,11 @@ int build(const fs::path& from, const fs::path& artifact,
     program += from.extension();
     fs::create_directories(program.parent_path());
   }
-  write_artifact(from, program, recipe_text);
+  if (find(recipe, "build_garbage") != nullptr) {
+    std::ofstream(program, std::ios::trunc) << "this is no program";
+  } else {
+    write_artifact(from, program, recipe_text);
+  }
   print("linked");
   return 0;
 }

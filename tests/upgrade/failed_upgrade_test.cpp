@@ -47,6 +47,14 @@ TEST(FailedUpgrade, BuildThatLeavesNoArtifactCostsNothing) {
   expect_next_upgrade_works(server);
 }
 
+TEST(FailedUpgrade, BuildThatLeavesNoProgramCostsNothing) {
+  ServerUnderTest server;
+  const UpdateAnswer answer = server.update_to({{"build_garbage", "1"}});
+  EXPECT_THAT(answer.outcome, StartsWith("failed in launch: "));
+  expect_untouched(server);
+  expect_next_upgrade_works(server);
+}
+
 TEST(FailedUpgrade, SuccessorThatExitsBeforeItIsReadyCostsNothing) {
   ServerUnderTest server;
   const UpdateAnswer answer = server.update_to({{"exit_at_start", "7"}});
