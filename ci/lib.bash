@@ -94,3 +94,10 @@ debian_source() {
   rm -rf "$work"
   return "$code"
 }
+
+# What one clone compiled, another one need not: paths in the cache are relative.
+use_ccache() {
+  export CCACHE_BASEDIR=${CCACHE_BASEDIR-$root}
+  export CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR-1}
+  export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+}
