@@ -39,6 +39,13 @@ void print(std::string_view bytes) {
   std::fflush(stdout);
 }
 
+/// A child that stays until it is killed: longer than a test waits for it.
+void stay() {
+  boost::asio::io_context io;
+  wait_until(
+      io, [] { return false; }, 3 * kPatience);
+}
+
 struct Build {
   boost::asio::io_context io;
   std::optional<Runner> runner{io};
@@ -89,8 +96,7 @@ TEST(BuildRunner, PassesOnEachLineOfOutputAndErrors) {
 
 RELAUNCH_CHILD_MAIN(build_waits_after_a_line) {
   print("begun\n");
-  boost::asio::io_context io;
-  wait_until(io, [] { return false; });
+  stay();
   return 0;
 }
 
@@ -211,8 +217,7 @@ TEST(BuildRunner, AnEmptyCommandIsRefused) {
 
 RELAUNCH_CHILD_MAIN(build_job) {
   if (!args.empty()) leave_process_group();
-  boost::asio::io_context io;
-  wait_until(io, [] { return false; });
+  stay();
   return 0;
 }
 
@@ -221,8 +226,7 @@ RELAUNCH_CHILD_MAIN(build_with_jobs) {
   const auto second = os::launch(child_request("build_job", {"x"})).value();
   print(text::cat(first.id(), "\n", second.id(), "\n"));
   if (!args.empty()) return 0;
-  boost::asio::io_context io;
-  wait_until(io, [] { return false; });
+  stay();
   return 0;
 }
 
@@ -349,7 +353,9 @@ TEST(FindProgram, SearchesTheAbsoluteFoldersOfPathInOrder) {
     std::filesystem::copy_file(os::running_executable().value(),
                                scratch / folder / file);
   }
-  std::string path = "relative";
+  // Where there is one, since it may be on another drive.
+  std::string path = text::utf8(
+      scratch.path().lexically_relative(std::filesystem::current_path()) / "c");
   for (const char* folder : {"", "a", "none", "b", "c"}) {
     path += os::path_list_separator();
     if (*folder != 0) path += text::utf8(scratch / folder);

@@ -189,7 +189,7 @@ Result<void> Runner::Impl::launch(const BuildCommand& command) {
 
 /// False when the receiver has ended this build meanwhile.
 bool Runner::Impl::pass_on(std::string_view line) {
-  if (!over && on_line) on_line(line);
+  if (on_line) on_line(line);
   return !over;
 }
 

@@ -329,7 +329,7 @@ Result<Message> from_frame(const Frame& frame) {
 Result<std::uint16_t> choose_version(std::uint16_t their_min,
                                      std::uint16_t their_max) {
   const std::uint16_t highest = std::min(kMaxVersion, their_max);
-  if (their_min <= their_max && highest >= std::max(kMinVersion, their_min)) {
+  if (highest >= std::max(kMinVersion, their_min)) {
     return highest;
   }
   return Error{errc::version_mismatch,

@@ -199,6 +199,12 @@ TEST_F(StoreTest, FindsWhatIsWholeOnly) {
   EXPECT_FALSE(store.find(std::string(32, 'a')));
   os::remove_if_possible(release.executable);
   EXPECT_FALSE(store.find(release.id));
+
+  // Whole, but outside of where releases are.
+  write_program(state_ / "other" / "server.exe", "x");
+  write_file(state_ / "other.json",
+             R"({"executable":"server.exe","artifact":""})");
+  EXPECT_FALSE(store.find("../other"));
 }
 
 TEST_F(StoreTest, ReleaseWhoseRecordWasTornIsMadeWholeByStagingAgain) {
@@ -311,6 +317,19 @@ TEST_F(StoreTest, PruneKeepsTheNewestCommittedAndWhatIsInUse) {
   store.prune(0, {});
   EXPECT_THAT(entries_of_releases(), testing::SizeIs(2));
   EXPECT_TRUE(store.find(ids[4]));
+}
+
+TEST_F(StoreTest, CommittingOneReleaseAgainAndAgainForgetsNoOther) {
+  Store store = open();
+  const std::string old = stage(store, "old").id;
+  const std::string current = stage(store, "current").id;
+  ASSERT_TRUE(store.set_current({old, 1, 1}));
+  for (std::uint32_t generation = 2; generation < 70; ++generation) {
+    ASSERT_TRUE(store.set_current({current, generation, 1}));
+  }
+  stage(store, "never committed");
+  store.prune(1, {});
+  EXPECT_TRUE(store.find(old));
 }
 
 TEST_F(StoreTest, PruneLeavesWhatIsNoRelease) {
