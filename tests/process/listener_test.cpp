@@ -6,6 +6,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "common/base/text.hpp"
 #include "common/os/channel.hpp"
@@ -31,15 +34,31 @@ Address where(const os::Socket& listener) {
 
 tcp::socket connect_to(asio::io_context& io, const Address& where) {
   tcp::socket socket{io};
-  socket.connect({asio::ip::address_v4::loopback(), where.port()});
+  std::optional<boost::system::error_code> result;
+  socket.async_connect(
+      {asio::ip::address_v4::loopback(), where.port()},
+      [&](boost::system::error_code failure) { result = failure; });
+  if (!wait_until(io, [&] { return result.has_value(); })) {
+    socket.close();
+    wait_until(io, [&] { return result.has_value(); });
+  }
+  EXPECT_FALSE(*result) << result->message();
   return socket;
 }
 
-std::string read_to_end(tcp::socket& socket) {
+std::string read_to_end(asio::io_context& io, tcp::socket& socket) {
   std::string all;
-  boost::system::error_code end;
-  asio::read(socket, asio::dynamic_buffer(all), end);
-  return end == asio::error::eof ? all : all + "<" + end.message() + ">";
+  std::optional<boost::system::error_code> result;
+  asio::async_read(socket, asio::dynamic_buffer(all),
+                   [&](boost::system::error_code failure, std::size_t) {
+                     result = failure;
+                   });
+  if (!wait_until(io, [&] { return result.has_value(); })) {
+    socket.close();
+    wait_until(io, [&] { return result.has_value(); });
+  }
+  return *result == asio::error::eof ? all
+                                     : all + "<" + result->message() + ">";
 }
 
 // Blocks only for a connection that is in the queue already.
@@ -60,7 +79,7 @@ TEST(Listener, ListensWhereItSaysAndTellsThePortBehindZero) {
   asio::io_context io;
   auto client = connect_to(io, where(listener));
   serve_one(listener.get(), "hello");
-  EXPECT_EQ(read_to_end(client), "hello");
+  EXPECT_EQ(read_to_end(io, client), "hello");
 }
 
 TEST(Listener, AddressThatIsTakenIsNamedInTheError) {
@@ -93,7 +112,7 @@ TEST(Listener, AddressIsFreeAgainRightAfterItsLastConnections) {
     same = where(listener);
     auto client = connect_to(io, same);
     serve_one(listener.get(), "bye");  // this side closes first: TIME_WAIT
-    EXPECT_EQ(read_to_end(client), "bye");
+    EXPECT_EQ(read_to_end(io, client), "bye");
   }
   EXPECT_TRUE(os::open_listener(same));
 }
@@ -134,7 +153,7 @@ TEST(Listener, QueueHoldsConnectionsThatNobodyAcceptsYet) {
   }
   for (auto& client : clients) {
     serve_one(listener.get(), "x");
-    EXPECT_EQ(read_to_end(client), "x");
+    EXPECT_EQ(read_to_end(io, client), "x");
   }
 }
 
@@ -177,11 +196,11 @@ TEST(Listener, SharedWithAChildThatServesWhatWaitedInTheQueue) {
   ASSERT_TRUE(wait_for_end(child.process));
   EXPECT_EQ(child.process.exit_status().text(), "exit code 0");
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(read_to_end(clients[i]), "by the child");
+    EXPECT_EQ(read_to_end(io, clients[i]), "by the child");
   }
   // Its end has not closed ours, and what it left is still in the queue.
   serve_one(listener.get(), "by the parent");
-  EXPECT_EQ(read_to_end(clients[3]), "by the parent");
+  EXPECT_EQ(read_to_end(io, clients[3]), "by the parent");
 }
 
 }  // namespace
