@@ -3,16 +3,24 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "common/base/text.hpp"
+#include "common/os/files.hpp"
+#include "common/os/system.hpp"
 #include "common/release/tree_hash.hpp"
-#include "unit/release/temporary_folder.hpp"
+#include "unit/release/artifact_files.hpp"
 
 namespace relaunch::release {
 namespace {
 
 namespace fs = std::filesystem;
+using test::make_file;
+using test::make_link;
+using test::make_program;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -27,7 +35,7 @@ class StoreTest : public testing::Test {
   }
   /// Stages a file artifact with these bytes.
   Release stage(Store& store, std::string_view bytes) {
-    write_program(artifact_, bytes);
+    make_program(artifact_, bytes);
     const auto release = store.stage({artifact_, {}}, kGoOn);
     if (!release) throw release.error();
     return *release;
@@ -40,7 +48,7 @@ class StoreTest : public testing::Test {
     return names;
   }
 
-  TemporaryFolder folder_;
+  test::ScratchFolder folder_;
   const fs::path state_ = folder_ / "state";
   const fs::path artifact_ = folder_ / "build" / "server.exe";
 };
@@ -51,7 +59,7 @@ TEST_F(StoreTest, StagesAFileUnderItsHash) {
   EXPECT_EQ(release.id, hash_tree(artifact_, kGoOn).value());
   EXPECT_EQ(release.executable,
             state_ / "releases" / release.id / "server.exe");
-  EXPECT_EQ(read_all(release.executable), "one");
+  EXPECT_EQ(test::file_content(release.executable), "one");
   EXPECT_TRUE(os::is_executable(release.executable));
   EXPECT_THAT(entries_of_releases(),
               testing::UnorderedElementsAre(release.id, release.id + ".json"));
@@ -73,8 +81,8 @@ TEST_F(StoreTest, WritingTheArtifactInPlaceLeavesTheReleaseAlone) {
     std::fstream file{artifact_, std::ios::in | std::ios::out};
     file << "TWO";
   }
-  ASSERT_EQ(read_all(artifact_), "TWO");
-  EXPECT_EQ(read_all(release.executable), "one");
+  ASSERT_EQ(test::file_content(artifact_), "TWO");
+  EXPECT_EQ(test::file_content(release.executable), "one");
   EXPECT_EQ(hash_tree(release.executable.parent_path(), kGoOn).value(),
             release.id);
 }
@@ -89,23 +97,24 @@ TEST_F(StoreTest, StagedFilesAreReadOnly) {
 
 TEST_F(StoreTest, StagesAFolderWithSubfolders) {
   const fs::path build = folder_ / "build";
-  write_program(build / "bin" / "server", "program");
-  write_file(build / "share" / "deep" / "page.html", "page");
+  make_program(build / "bin" / "server", "program");
+  make_file(build / "share" / "deep" / "page.html", "page");
   fs::create_directory(build / "empty");
   Store store = open();
   const auto release = store.stage({build, "bin/server"}, kGoOn);
   ASSERT_TRUE(release) << release.error().text();
   const fs::path staged = state_ / "releases" / release->id;
   EXPECT_EQ(release->executable, staged / "bin" / "server");
-  EXPECT_EQ(read_all(staged / "share" / "deep" / "page.html"), "page");
+  EXPECT_EQ(test::file_content(staged / "share" / "deep" / "page.html"),
+            "page");
   EXPECT_TRUE(fs::is_directory(staged / "empty"));
   EXPECT_EQ(release->id, hash_tree(build, kGoOn).value());
 }
 
 TEST_F(StoreTest, KeepsLinksInsideTheFolderAndRefusesOthers) {
   const fs::path build = folder_ / "build";
-  write_program(build / "bin" / "server", "program");
-  write_file(build / "lib" / "a.so.1", "library");
+  make_program(build / "bin" / "server", "program");
+  make_file(build / "lib" / "a.so.1", "library");
   if (!make_link("a.so.1", build / "lib" / "a.so")) GTEST_SKIP() << "no links";
   make_link("../lib", build / "bin" / "lib");
   Store store = open();
@@ -113,7 +122,7 @@ TEST_F(StoreTest, KeepsLinksInsideTheFolderAndRefusesOthers) {
   ASSERT_TRUE(release) << release.error().text();
   const fs::path staged = state_ / "releases" / release->id;
   EXPECT_EQ(fs::read_symlink(staged / "lib" / "a.so"), "a.so.1");
-  EXPECT_EQ(read_all(staged / "bin" / "lib" / "a.so"), "library");
+  EXPECT_EQ(test::file_content(staged / "bin" / "lib" / "a.so"), "library");
 
   for (const char* target : {"/etc/hostname", "../../outside", "..", "../.."}) {
     fs::remove(build / "bad");
@@ -136,7 +145,7 @@ TEST_F(StoreTest, MissingArtifactIsNamed) {
 }
 
 TEST_F(StoreTest, MissingExecutableInAFolderIsNamed) {
-  write_file(folder_ / "build" / "readme", "x");
+  make_file(folder_ / "build" / "readme", "x");
   Store store = open();
   const auto release = store.stage({folder_ / "build", "server"}, kGoOn);
   ASSERT_FALSE(release);
@@ -145,7 +154,7 @@ TEST_F(StoreTest, MissingExecutableInAFolderIsNamed) {
 }
 
 TEST_F(StoreTest, ArtifactThatCannotRunIsNamed) {
-  write_file(artifact_, "x");
+  make_file(artifact_, "x");
   if (os::is_executable(artifact_)) GTEST_SKIP() << "no executable bit here";
   Store store = open();
   const auto release = store.stage({artifact_, {}}, kGoOn);
@@ -155,8 +164,8 @@ TEST_F(StoreTest, ArtifactThatCannotRunIsNamed) {
 }
 
 TEST_F(StoreTest, ExecutableMustBeInsideTheFolder) {
-  write_program(folder_ / "server", "x");
-  write_file(folder_ / "build" / "readme", "x");
+  make_program(folder_ / "server", "x");
+  make_file(folder_ / "build" / "readme", "x");
   Store store = open();
   for (const char* executable :
        {"", "../server", "a/../../server", "/bin/sh"}) {
@@ -167,7 +176,7 @@ TEST_F(StoreTest, ExecutableMustBeInsideTheFolder) {
 }
 
 TEST_F(StoreTest, NothingIsLeftOfAStagingThatFailed) {
-  write_program(artifact_, "x");
+  make_program(artifact_, "x");
   Store store = open();
   const std::atomic<bool> cancelled{true};
   const auto release = store.stage({artifact_, {}}, cancelled);
@@ -179,9 +188,9 @@ TEST_F(StoreTest, NothingIsLeftOfAStagingThatFailed) {
 TEST_F(StoreTest, LeftoversOfAnInterruptedStagingAreRemovedAtOpen) {
   open();
   const std::string mine = text::cat(".staging-", os::own_process_id());
-  write_file(state_ / "releases" / mine / "deep" / "file", "x");
-  write_file(state_ / "releases" / ".staging-4294967295" / "file", "x");
-  write_file(state_ / "releases" / ".removed-abc" / "file", "x");
+  make_file(state_ / "releases" / mine / "deep" / "file", "x");
+  make_file(state_ / "releases" / ".staging-4294967295" / "file", "x");
+  make_file(state_ / "releases" / ".removed-abc" / "file", "x");
   open();
   EXPECT_THAT(entries_of_releases(), testing::IsEmpty());
 }
@@ -201,9 +210,9 @@ TEST_F(StoreTest, FindsWhatIsWholeOnly) {
   EXPECT_FALSE(store.find(release.id));
 
   // Whole, but outside of where releases are.
-  write_program(state_ / "other" / "server.exe", "x");
-  write_file(state_ / "other.json",
-             R"({"executable":"server.exe","artifact":""})");
+  make_program(state_ / "other" / "server.exe", "x");
+  make_file(state_ / "other.json",
+            R"({"executable":"server.exe","artifact":""})");
   EXPECT_FALSE(store.find("../other"));
 }
 
@@ -213,7 +222,7 @@ TEST_F(StoreTest, ReleaseWhoseRecordWasTornIsMadeWholeByStagingAgain) {
   const fs::path record = state_ / "releases" / (release.id + ".json");
   for (const char* torn : {"", "{", "[]", "{\"executable\":1}",
                            "{\"executable\":\"../x\",\"artifact\":\"\"}"}) {
-    write_file(record, torn);
+    make_file(record, torn);
     EXPECT_FALSE(store.find(release.id)) << torn;
     EXPECT_EQ(stage(store, "one").executable, release.executable);
     EXPECT_TRUE(store.find(release.id));
@@ -225,7 +234,7 @@ TEST_F(StoreTest, ReleaseThatWasDamagedIsStagedAnew) {
   const Release release = stage(store, "one");
   os::remove_if_possible(release.executable);
   stage(store, "one");
-  EXPECT_EQ(read_all(release.executable), "one");
+  EXPECT_EQ(test::file_content(release.executable), "one");
 }
 
 TEST_F(StoreTest, CurrentIsWhatWasSetLast) {
@@ -246,7 +255,7 @@ TEST_F(StoreTest, TornCurrentCountsAsAbsentAndCanBeReplaced) {
        {"", "{\"release\":\"abc\",\"gener", "[]", "\xFF", "{}",
         "{\"release\":\"a\",\"generation\":-1,\"pid\":1}",
         "{\"release\":\"a\",\"generation\":4294967296,\"pid\":1}"}) {
-    write_file(state_ / "current.json", torn);
+    make_file(state_ / "current.json", torn);
     EXPECT_FALSE(store.current()) << torn;
     ASSERT_TRUE(store.set_current({"abc", 1, 2}));
     EXPECT_TRUE(store.current());
@@ -280,7 +289,7 @@ TEST_F(StoreTest, TornHeldCountsAsAbsent) {
   Store store = open();
   for (const char* torn : {"", "{\"held\":[{", "{\"held\":{}}", "7"}) {
     ASSERT_TRUE(store.hold("abc", "x"));
-    write_file(state_ / "held.json", torn);
+    make_file(state_ / "held.json", torn);
     EXPECT_FALSE(store.held("abc")) << torn;
   }
 }
@@ -334,13 +343,13 @@ TEST_F(StoreTest, CommittingOneReleaseAgainAndAgainForgetsNoOther) {
 
 TEST_F(StoreTest, PruneLeavesWhatIsNoRelease) {
   Store store = open();
-  write_file(state_ / "releases" / "notes", "x");
+  make_file(state_ / "releases" / "notes", "x");
   store.prune(0, {});
   EXPECT_TRUE(fs::exists(state_ / "releases" / "notes"));
 }
 
 TEST_F(StoreTest, StateFolderThatCannotBeUsedIsOneClearLine) {
-  write_file(folder_ / "file", "x");
+  make_file(folder_ / "file", "x");
   for (const char* name : {"file", "file/below"}) {
     const auto store = Store::open(folder_ / name);
     ASSERT_FALSE(store) << name;

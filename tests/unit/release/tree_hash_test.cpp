@@ -3,15 +3,21 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <filesystem>
 #include <string>
 
-#include "common/os/process.hpp"
-#include "unit/release/temporary_folder.hpp"
+#include "common/base/text.hpp"
+#include "common/os/files.hpp"
+#include "common/os/system.hpp"
+#include "unit/release/artifact_files.hpp"
 
 namespace relaunch::release {
 namespace {
 
 namespace fs = std::filesystem;
+using test::make_file;
+using test::make_link;
+using test::make_program;
 using testing::HasSubstr;
 
 const std::atomic<bool> kGoOn{false};
@@ -22,23 +28,23 @@ std::string id_of(const fs::path& root) {
 }
 
 void make_tree(const fs::path& root) {
-  write_program(root / "bin" / "server", "program");
-  write_file(root / "lib" / "a.so", "library");
-  write_file(root / "empty", "");
+  make_program(root / "bin" / "server", "program");
+  make_file(root / "lib" / "a.so", "library");
+  make_file(root / "empty", "");
 }
 
 TEST(TreeHash, IsThirtyTwoHexDigits) {
-  TemporaryFolder folder;
-  write_file(folder / "a", "x");
+  test::ScratchFolder folder;
+  make_file(folder / "a", "x");
   EXPECT_THAT(id_of(folder / "a"), testing::SizeIs(32));
   EXPECT_EQ(id_of(folder / "a").find_first_not_of("0123456789abcdef"),
             std::string::npos);
 }
 
 TEST(TreeHash, IsTheSameOnEverySystemAndInEveryRelease) {
-  TemporaryFolder folder;
-  write_file(folder / "tree" / "b" / "c", "content\n");
-  write_file(folder / "tree" / "a", "");
+  test::ScratchFolder folder;
+  make_file(folder / "tree" / "b" / "c", "content\n");
+  make_file(folder / "tree" / "a", "");
   // A program on Windows, where every file is.
   fs::permissions(folder / "tree" / "a", fs::perms::owner_exec,
                   fs::perm_options::add);
@@ -48,21 +54,21 @@ TEST(TreeHash, IsTheSameOnEverySystemAndInEveryRelease) {
 }
 
 TEST(TreeHash, SameBytesHaveTheSameIdWherever) {
-  TemporaryFolder folder;
+  test::ScratchFolder folder;
   make_tree(folder / "one");
   make_tree(folder / "two");
   EXPECT_EQ(id_of(folder / "one"), id_of(folder / "two"));
 }
 
 TEST(TreeHash, EveryChangeOfContentMakesAnotherId) {
-  TemporaryFolder folder;
+  test::ScratchFolder folder;
   const fs::path root = folder / "tree";
   make_tree(root);
   const std::string id = id_of(root);
 
-  write_file(root / "lib" / "a.so", "librarz");
+  make_file(root / "lib" / "a.so", "librarz");
   EXPECT_NE(id_of(root), id);
-  write_file(root / "lib" / "a.so", "library");
+  make_file(root / "lib" / "a.so", "library");
   EXPECT_EQ(id_of(root), id);
 
   fs::rename(root / "lib" / "a.so", root / "lib" / "b.so");
@@ -75,14 +81,14 @@ TEST(TreeHash, EveryChangeOfContentMakesAnotherId) {
   fs::create_directory(root / "folder");
   EXPECT_NE(id_of(root), id);
   fs::remove(root / "folder");
-  write_file(root / "empty", "\n");
+  make_file(root / "empty", "\n");
   EXPECT_NE(id_of(root), id);
 }
 
 TEST(TreeHash, AnotherExecutableBitIsAnotherId) {
-  TemporaryFolder folder;
+  test::ScratchFolder folder;
   const fs::path file = folder / "a";
-  write_program(file, "x");
+  make_program(file, "x");
   fs::permissions(file, fs::perms::owner_exec, fs::perm_options::remove);
   if (os::is_executable(file)) GTEST_SKIP() << "no executable bit here";
   const std::string plain = id_of(file);
@@ -91,8 +97,8 @@ TEST(TreeHash, AnotherExecutableBitIsAnotherId) {
 }
 
 TEST(TreeHash, RightsThatDoNotMatterAreNoChange) {
-  TemporaryFolder folder;
-  write_file(folder / "a", "x");
+  test::ScratchFolder folder;
+  make_file(folder / "a", "x");
   const std::string id = id_of(folder / "a");
   fs::permissions(folder / "a", fs::perms::owner_write,
                   fs::perm_options::remove);
@@ -101,25 +107,25 @@ TEST(TreeHash, RightsThatDoNotMatterAreNoChange) {
 }
 
 TEST(TreeHash, AFileIsATreeOfOneEntry) {
-  TemporaryFolder folder;
-  write_program(folder / "tree" / "server", "x");
+  test::ScratchFolder folder;
+  make_program(folder / "tree" / "server", "x");
   EXPECT_EQ(id_of(folder / "tree"), id_of(folder / "tree" / "server"));
 }
 
 TEST(TreeHash, ContentCannotPassForAnotherTree) {
-  TemporaryFolder folder;
-  write_file(folder / "one" / "a", "bc");
-  write_file(folder / "two" / "ab", "c");
-  write_file(folder / "three" / "a", "b");
-  write_file(folder / "three" / "c", "");
+  test::ScratchFolder folder;
+  make_file(folder / "one" / "a", "bc");
+  make_file(folder / "two" / "ab", "c");
+  make_file(folder / "three" / "a", "b");
+  make_file(folder / "three" / "c", "");
   EXPECT_NE(id_of(folder / "one"), id_of(folder / "two"));
   EXPECT_NE(id_of(folder / "one"), id_of(folder / "three"));
 }
 
 TEST(TreeHash, LinksCountByWhereTheyLead) {
-  TemporaryFolder folder;
-  write_file(folder / "tree" / "a", "x");
-  write_file(folder / "tree" / "b", "x");
+  test::ScratchFolder folder;
+  make_file(folder / "tree" / "a", "x");
+  make_file(folder / "tree" / "b", "x");
   if (!make_link("a", folder / "tree" / "link")) GTEST_SKIP() << "no links";
   const std::string id = id_of(folder / "tree");
   fs::remove(folder / "tree" / "link");
@@ -128,20 +134,20 @@ TEST(TreeHash, LinksCountByWhereTheyLead) {
 }
 
 TEST(TreeHash, ALinkToTheArtifactIsTheArtifact) {
-  TemporaryFolder folder;
-  write_file(folder / "builds" / "server", "x");
+  test::ScratchFolder folder;
+  make_file(folder / "builds" / "server", "x");
   if (!make_link("builds", folder / "latest")) GTEST_SKIP() << "no links";
   EXPECT_EQ(id_of(folder / "latest"), id_of(folder / "builds"));
 }
 
 TEST(TreeHash, WhatARunningProgramLeftAsideDoesNotCount) {
-  TemporaryFolder folder;
+  test::ScratchFolder folder;
   make_tree(folder / "tree");
   const std::string id = id_of(folder / "tree");
-  write_file(folder / "tree" / "bin" / "server.relaunch-4121", "old");
-  write_file(folder / "tree" / "bin" / "server.relaunch-4121-2", "old");
+  make_file(folder / "tree" / "bin" / "server.relaunch-4121", "old");
+  make_file(folder / "tree" / "bin" / "server.relaunch-4121-2", "old");
   EXPECT_EQ(id_of(folder / "tree"), id);
-  write_file(folder / "tree" / "bin" / "server.relaunch-conf", "new");
+  make_file(folder / "tree" / "bin" / "server.relaunch-conf", "new");
   EXPECT_NE(id_of(folder / "tree"), id);
 }
 
@@ -161,8 +167,8 @@ TEST(TreeHash, AnOpenFileHasTheIdOfTheFile) {
 }
 
 TEST(TreeHash, CanBeCancelled) {
-  TemporaryFolder folder;
-  write_file(folder / "a", "x");
+  test::ScratchFolder folder;
+  make_file(folder / "a", "x");
   const std::atomic<bool> cancelled{true};
   const auto id = hash_tree(folder / "a", cancelled);
   ASSERT_FALSE(id);
@@ -170,7 +176,7 @@ TEST(TreeHash, CanBeCancelled) {
 }
 
 TEST(TreeHash, WhatIsNotThereIsNamed) {
-  TemporaryFolder folder;
+  test::ScratchFolder folder;
   const auto id = hash_tree(folder / "nothing", kGoOn);
   ASSERT_FALSE(id);
   EXPECT_EQ(id.error().code(), std::errc::no_such_file_or_directory);
