@@ -8,6 +8,8 @@
 namespace relaunch::test {
 namespace {
 
+namespace win32 = os::win32;
+
 constexpr DWORD kPatienceMs = 30'000;
 
 class ServiceHandle {
