@@ -27,22 +27,21 @@ TEST(RealLinker, WritesTheFileThatTheFirstGenerationRunsFrom) {
   const std::uint16_t port = example.start();
   ASSERT_NE(port, 0) << example.process().output();
   EXPECT_THAT(call(port, "GET", "/hello"), StartsWith("one"));
-  const auto first = example.process().processes().front();
-
   LoadPlan plan;
   plan.port = port;
   LoadClient load(plan);
   for (const auto& [greeting, outcome] :
        {std::pair{"two", "outcome: done generation=2"},
         std::pair{"one", "outcome: done generation=3"}}) {
+    const auto incumbent = example.process().living().back();
     example.choose(greeting);
     EXPECT_THAT(call(port, "POST", "/update"), HasSubstr(outcome))
         << example.process().output();
     EXPECT_THAT(call(port, "GET", "/hello"), StartsWith(greeting));
+    EXPECT_TRUE(example.process().wait_gone(incumbent, kDeadline));
   }
   const LoadReport report = load.stop();
   EXPECT_EQ(report.failed(), 0u) << report.text();
-  EXPECT_TRUE(example.process().wait_gone(first, kDeadline));
 }
 
 }  // namespace
