@@ -30,8 +30,8 @@ enum class errc {
   handover_refused,  ///< it could not adopt what it was given
   switch_timeout,    ///< the turn was not passed in time
   // The link
-  version_mismatch,  ///< the two releases share no version of the protocol
-  malformed_frame,   ///< bytes that are not a frame, or over a limit
+  version_mismatch,    ///< the two releases share no version of the protocol
+  malformed_frame,     ///< bytes that are not a frame, or over a limit
   unexpected_message,  ///< a frame that is not legal at this moment
   channel_lost,        ///< the other side closed the channel
 };

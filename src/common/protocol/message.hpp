@@ -133,8 +133,9 @@ Frame to_frame(const Message& message);
 /// Errors: errc::malformed_frame for a head that is no JSON object, nests or
 /// is large beyond the limits, lacks a key or has one of another type or out
 /// of range; for a wrong number of handles; errc::unexpected_message for an
-/// unknown type. Names are checked by check_name. Unknown keys are ignored, unless the head's key "critical"
-/// (an array of key names) names one: errc::version_mismatch.
+/// unknown type. Names are checked by check_name. Unknown keys are ignored,
+/// unless the head's key "critical" (an array of key names) names one:
+/// errc::version_mismatch.
 Result<Message> from_frame(const Frame& frame);
 
 /// The highest version that both speak; errc::version_mismatch names both
