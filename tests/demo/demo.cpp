@@ -41,6 +41,7 @@ using test::LoadReport;
 
 constexpr milliseconds kUpdateDeadline{300'000};
 constexpr milliseconds kStepDeadline{60'000};
+constexpr milliseconds kInterruptDeadline{3'000};
 constexpr double kPerSecond = 40;
 
 std::string number(double value) {
@@ -67,10 +68,12 @@ class Demo {
   }
 
   void set_up();
-  /// From another thread: ends every process at once.
+  /// From another thread, before this process ends. Asked to stop, hello ends
+  /// its build too.
   void interrupt() {
     const std::lock_guard lock(mutex_);
-    if (server_) server_->kill_all();
+    if (server_ && !server_->stop(kInterruptDeadline)) server_->kill_all();
+    if (!settings_.keep) workshop_.remove();
   }
   void run_step(int number, const Step& step);
   /// True if all came out as it should.

@@ -34,7 +34,10 @@ Workshop::Workshop(fs::path source, std::string folder)
     : folder_(std::move(folder)) {
   fs::remove_all(fs::absolute(folder_));
   fs::create_directories(path("source"));
-  fs::copy(fs::absolute(source), path("source"));
+  for (const auto& entry : fs::directory_iterator(fs::absolute(source))) {
+    if (!entry.is_regular_file()) continue;
+    fs::copy_file(entry.path(), path("source") / entry.path().filename());
+  }
   greeting_ = read(path("source/greeting.cpp"));
 }
 

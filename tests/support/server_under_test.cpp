@@ -195,7 +195,7 @@ LoadPlan ServerUnderTest::load(Connections connections) const {
   LoadPlan plan;
   plan.port = port_;
   plan.connections = connections;
-  plan.per_second = 100;
+  plan.per_second = LOAD_PER_SECOND;
   return plan;
 }
 
