@@ -25,7 +25,7 @@ using Wait = asio::posix::descriptor_base;
 constexpr char kSocketKind = 'S';
 constexpr char kHandleKind = 'H';
 
-constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::size_t kPieceBytes = 65'536;
 // Descriptors in flight are limited for each user, and the receiver's reading
 // makes room again.
 constexpr auto kRoomDelay = std::chrono::milliseconds{10};

@@ -19,6 +19,7 @@ namespace {
 
 using text::cat;
 
+constexpr std::size_t kPieceBytes = 65'536;
 constexpr char kCapability[] = "security.capability";
 
 Error failed(std::string_view verb, const fs::path& object, const char* call) {
@@ -82,7 +83,7 @@ bool is_unsupported(int error) {
 }
 
 bool copy_by_reading(int from, int to) {
-  std::array<char, 64 * 1024> buffer;
+  std::array<char, kPieceBytes> buffer;
   for (;;) {
     const ssize_t size = uninterrupted(
         [&] { return ::read(from, buffer.data(), buffer.size()); });
@@ -176,7 +177,7 @@ Result<std::string> read_file(const fs::path& file, std::size_t limit) {
   }
   std::string all;
   for (;;) {
-    auto piece = read_some(open.get(), 64 * 1024);
+    auto piece = read_some(open.get(), kPieceBytes);
     if (!piece)
       return Error{piece.error().code(), cat("cannot read ", file, ": read")};
     if (piece->empty()) return all;

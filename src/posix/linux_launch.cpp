@@ -33,8 +33,8 @@
 namespace relaunch::os {
 namespace {
 
-constexpr std::size_t kStackBytes = 128 * 1024;
-constexpr std::size_t kGuardBytes = 64 * 1024;  // no page is larger
+constexpr std::size_t kStackBytes = 131'072;
+constexpr std::size_t kGuardBytes = 65'536;  // no page is larger
 
 /// Memory from mmap().
 class Pages {

@@ -67,7 +67,7 @@ struct OutputPipe::Impl : std::enable_shared_from_this<Impl> {
   asio::posix::stream_descriptor reader;
   Handle child_end;
   std::function<void(std::string_view)> on_bytes;
-  std::array<char, 16 * 1024> buffer;
+  std::array<char, 16'384> buffer;
   bool finishing = false;
   bool ended = false;
 };
