@@ -113,8 +113,9 @@ void serve(const Options& options) {
   Server server(io, *upgrader, listener,
                 {options.token, options.access_log, log});
   upgrader->on_health([&server] { return healthy(server.answered()); });
-  upgrader->on_drain(
-      [&server](relaunch::Drain drain) { server.drain(drain.deadline()); });
+  upgrader->on_drain([&server](const relaunch::Drain& drain) {
+    server.drain(drain.deadline());
+  });
   upgrader->ready();
 
   const auto status = upgrader->status();

@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 
 // What one client may cost.
 constexpr std::uint32_t kMaxHeaderBytes = 16 * 1024;
-constexpr std::uint64_t kMaxBodyBytes = 64 * 1024;
+constexpr std::uint64_t kMaxBodyBytes = std::uint64_t{64} * 1024;
 constexpr seconds kReadDeadline{60};
 constexpr seconds kWriteDeadline{30};
 constexpr milliseconds kLinger{500};

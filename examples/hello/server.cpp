@@ -109,6 +109,8 @@ class Presence {
       : server_(server), connection_(connection) {
     server_.enter(connection_);
   }
+  // Out of memory ends the program here.
+  // NOLINTNEXTLINE(bugprone-exception-escape)
   ~Presence() { server_.leave(connection_); }
   Presence(const Presence&) = delete;
   Presence& operator=(const Presence&) = delete;
@@ -342,6 +344,7 @@ Server::Server(net::io_context& io, relaunch::Upgrader& upgrader,
 }
 
 // Coroutines may live as long as the context; the acceptor must not.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 Server::~Server() { impl_->acceptor.reset(); }
 
 std::uint64_t Server::answered() const { return impl_->answered; }

@@ -28,7 +28,7 @@ std::string outcome_line(const relaunch::Outcome& outcome);
 /// and at last the outcome. A connection that is gone or slow delays nothing.
 class UpdateFeed {
  public:
-  static constexpr std::size_t kMaxWaiting = 1024 * 1024;
+  static constexpr std::size_t kMaxWaiting = std::size_t{1024} * 1024;
 
   /// `wake` is called from the library's thread when there is something.
   explicit UpdateFeed(std::function<void()> wake) : wake_(std::move(wake)) {}

@@ -68,13 +68,18 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
 
   AcceptHooks hooks() {
     const auto self = shared_from_this();
-    return {
-        .resume =
-            [self] {
-              boost::asio::post(self->strand_, [self] { self->resume(); });
-            },
-        .pause = [self](Done done) { self->stop_later(Mode::paused, done); },
-        .close = [self](Done done) { self->stop_later(Mode::closed, done); }};
+    return {.resume =
+                [self] {
+                  boost::asio::post(self->strand_, [self] { self->resume(); });
+                },
+            .pause =
+                [self](Done done) {
+                  self->stop_later(Mode::paused, std::move(done));
+                },
+            .close =
+                [self](Done done) {
+                  self->stop_later(Mode::closed, std::move(done));
+                }};
   }
 
   void enqueue(Handler handler) {
@@ -268,6 +273,8 @@ class Acceptor {
   }
   Acceptor(boost::asio::io_context& io, const Listener& listener)
       : Acceptor(executor_type(io.get_executor()), listener) {}
+  // Out of memory ends the program here.
+  // NOLINTNEXTLINE(bugprone-exception-escape)
   ~Acceptor() { state_->close_later({}); }
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;

@@ -22,9 +22,9 @@ namespace relaunch::asio::detail {
 /// non-blocking mode, which the library has done already, and nothing else.
 class NativeAcceptor {
  public:
-  NativeAcceptor(boost::asio::any_io_executor executor, native_socket listener,
-                 bool v6)
-      : listener_(listener), v6_(v6), acceptor_(std::move(executor)) {}
+  NativeAcceptor(const boost::asio::any_io_executor& executor,
+                 native_socket listener, bool v6)
+      : listener_(listener), v6_(v6), acceptor_(executor) {}
   ~NativeAcceptor() { release(); }
   NativeAcceptor(const NativeAcceptor&) = delete;
   NativeAcceptor& operator=(const NativeAcceptor&) = delete;
