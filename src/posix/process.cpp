@@ -190,7 +190,8 @@ Result<void> Process::kill() const {
 }
 
 // By session and not by process group: a build tool puts its jobs into groups
-// of their own, so that one signal would not reach them.
+// of their own, so that one signal would not reach them. What makes a session
+// of its own, as a daemon does, has left the tree.
 Result<void> Process::kill_tree() {
   // The number stays taken while one member of the session lives. If our
   // process was reaped and another has its number, then nobody is left.

@@ -345,6 +345,10 @@ TEST_F(ChannelGarbage, AnnouncedHandlesThatDoNotComeLoseTheLink) {
   const auto described = loss_after(protocol::encode(promise));
   ASSERT_TRUE(described);
   EXPECT_EQ(described->code(), errc::malformed_frame);
+  promise.handles = 0;
+  const auto unannounced = loss_after(protocol::encode(promise));
+  ASSERT_TRUE(unannounced);
+  EXPECT_EQ(unannounced->code(), errc::malformed_frame);
 }
 
 TEST_F(ChannelGarbage, EndWithinAFrameIsALostChannel) {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <optional>
+#include <string>
 
 #include "common/base/text.hpp"
 #include "common/os/process.hpp"
@@ -63,29 +64,64 @@ RELAUNCH_CHILD_MAIN(stays_behind) {
   return 0;
 }
 
+// More than one piece, less than a pipe holds.
+const std::string kLastWords(30'000, 'w');
+
 RELAUNCH_CHILD_MAIN(leaves_one_behind) {
   os::launch(child_request("stays_behind")).value();
-  say("last words");
+  say(kLastWords);
   return 0;
 }
+
+// A program that has ended and left one that holds its output open.
+class LeftBehind {
+ public:
+  explicit LeftBehind(os::OutputPipe& pipe) {
+    auto request = child_request("leaves_one_behind");
+    request.output = pipe.child_end();
+    request.own_tree = true;
+    process_ = os::launch(request).value();
+    pipe.close_child_end();
+    EXPECT_TRUE(wait_for_end(process_));
+  }
+  ~LeftBehind() {
+    EXPECT_TRUE(process_.kill_tree());
+    process_.exit_status();
+  }
+  LeftBehind(const LeftBehind&) = delete;
+  LeftBehind& operator=(const LeftBehind&) = delete;
+
+ private:
+  os::Process process_;
+};
 
 TEST(OutputPipe, FinishPassesOnWhatWasWrittenAndEndsThoughAHolderLives) {
   boost::asio::io_context io;
   Collected output{io};
-  auto request = child_request("leaves_one_behind");
-  request.output = output.pipe.child_end();
-  request.own_tree = true;
-  auto process = os::launch(request).value();
-  output.pipe.close_child_end();
-  ASSERT_TRUE(wait_for_end(process));
   output.start();
+  run_ready(io);  // a read is under way when finish() comes
+  const LeftBehind left{output.pipe};
   output.pipe.finish();
   ASSERT_TRUE(wait_until(io, [&] { return output.ends > 0; }));
-  EXPECT_TRUE(output.text.starts_with("last words"));
+  EXPECT_TRUE(output.text.starts_with(kLastWords)) << output.text.size();
   run_ready(io);
   EXPECT_EQ(output.ends, 1);
-  EXPECT_TRUE(process.kill_tree());
-  process.exit_status();
+}
+
+TEST(OutputPipe, MayBeDestroyedWhileItFinishes) {
+  boost::asio::io_context io;
+  auto output = std::make_optional(os::OutputPipe::open(io).value());
+  int calls = 0;
+  output->start([&](std::string_view) {
+    output.reset();
+    ++calls;
+  });
+  run_ready(io);
+  const LeftBehind left{*output};
+  output->finish();
+  ASSERT_TRUE(wait_until(io, [&] { return calls > 0; }));
+  run_ready(io);
+  EXPECT_EQ(calls, 1);
 }
 
 TEST(OutputPipe, MayBeDestroyedInItsCallback) {
