@@ -152,6 +152,7 @@ void SuccessorLink::on_hello(const protocol::Hello& hello) {
   }
   auto version = protocol::choose_version(hello.min_version, hello.max_version);
   if (!version) return fail(version.error());
+  version_ = *version;
   tell(event::HelloReceived{});
 }
 
@@ -189,9 +190,8 @@ void SuccessorLink::welcome() {
   auto own = os::own_process_handle();
   if (!own) return fail(own.error());
   own_process_ = std::move(*own);
-  send(protocol::Welcome{protocol::kMaxVersion, context_.generation,
-                         os::own_process_id(), context_.generation + 1,
-                         release_},
+  send(protocol::Welcome{version_, context_.generation, os::own_process_id(),
+                         context_.generation + 1, release_},
        {os::SendHandle{own_process_.get()}});
   batches_.assign(1, {});
   for (auto& entry : listeners_.entries()) {

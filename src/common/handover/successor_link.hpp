@@ -77,6 +77,7 @@ class SuccessorLink {
   os::Process process_;
   std::unique_ptr<os::Channel> channel_;
   std::string release_;
+  std::uint16_t version_ = protocol::kMaxVersion;
   os::Handle own_process_;  ///< kept until it has been sent
   std::vector<std::vector<ListenerSet::Entry>> batches_;
   std::size_t adopted_batches_ = 0;

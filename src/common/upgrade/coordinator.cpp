@@ -193,8 +193,7 @@ CoordinatorActions Coordinator::before_switch(const CoordinatorEvent& event) {
   if (const auto* answer = as<event::HealthAnswered>(event);
       answer && step_ == Step::checking) {
     if (!answer->healthy) {
-      return end_upgrade({errc::unhealthy, "the successor is ready, but"},
-                         true);
+      return end_upgrade({errc::unhealthy, "cannot give the turn"}, true);
     }
     step_ = Step::pausing;
     return {arm(Wait::pause), action::PauseAccepting{}};
@@ -234,9 +233,9 @@ CoordinatorActions Coordinator::in_pausing(const CoordinatorEvent& event) {
 CoordinatorActions Coordinator::in_switching(const CoordinatorEvent& event) {
   if (as<event::SuccessorServing>(event)) {
     step_ = Step::probation;
-    awaiting_health_ = true;
-    return {arm(Wait::probation), action::AskHealth{},
-            action::Arm{Timer::health, Wait::health, {}}};
+    CoordinatorActions actions{arm(Wait::probation)};
+    add(actions, ask_health());
+    return actions;
   }
   return before_switch(event);
 }
@@ -246,28 +245,22 @@ CoordinatorActions Coordinator::in_probation(const CoordinatorEvent& event) {
     if (!awaiting_health_) return {};
     awaiting_health_ = false;
     if (!answer->healthy) {
-      return end_upgrade({errc::unhealthy, "the successor serves, but"}, true);
+      return end_upgrade({errc::unhealthy, "cannot commit"}, true);
     }
     if (probation_over_) return commit();
     return {action::Arm{Timer::health, Wait::health_interval, {}}};
   }
   if (as<event::ProbationEnded>(event)) return commit();
-  if (const auto* expired = as<event::Expired>(event)) {
-    if (expired->timer == Timer::step) {
-      // It must have answered to the last question before it may stay.
-      probation_over_ = true;
-      return awaiting_health_ ? CoordinatorActions{} : commit();
-    }
-    if (expired->timer == Timer::health) {
-      if (awaiting_health_) {
-        return end_upgrade(
-            {errc::unhealthy, "the successor serves, but gave no answer"},
-            true);
-      }
-      awaiting_health_ = true;
-      return {action::AskHealth{},
-              action::Arm{Timer::health, Wait::health, {}}};
-    }
+  if (is_step_expiry(event)) {
+    // It must answer once more before it may stay.
+    probation_over_ = true;
+    return awaiting_health_ ? CoordinatorActions{} : ask_health();
+  }
+  const auto* expired = as<event::Expired>(event);
+  if (expired && expired->timer == Timer::health) {
+    if (!awaiting_health_) return ask_health();
+    return end_upgrade({errc::unhealthy, "cannot commit, no answer came"},
+                       true);
   }
   return before_switch(event);
 }
@@ -331,6 +324,11 @@ CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
   step_ = Step::leaving;
   return {action::Disarm{Timer::step}, action::Disarm{Timer::health},
           action::Disarm{Timer::lost}, action::Commit{}};
+}
+
+CoordinatorActions Coordinator::ask_health() {
+  awaiting_health_ = true;
+  return {action::AskHealth{}, action::Arm{Timer::health, Wait::health, {}}};
 }
 
 CoordinatorActions Coordinator::commit() {
@@ -420,15 +418,16 @@ Error Coordinator::expired_error() const {
       return {errc::build_timeout, "build cancelled"};
     case Step::greeting:
     case Step::adopting:
-      return {errc::hello_timeout, "the successor was started, but"};
+      return {errc::hello_timeout, "cannot hand over"};
     case Step::preparing:
-      return {errc::ready_timeout, "the successor was started, but"};
+      return {errc::ready_timeout, "cannot give the turn"};
     case Step::checking:
-      return {errc::unhealthy, "the successor is ready, but gave no answer"};
+      return {errc::unhealthy, "cannot give the turn, no answer came"};
     case Step::pausing:
       return {errc::switch_timeout, "this generation did not stop accepting"};
     case Step::switching:
-      return {errc::switch_timeout, "the successor has the turn, but"};
+      return {errc::switch_timeout,
+              "the successor does not say that it serves"};
     default:
       return {std::make_error_code(std::errc::timed_out),
               text::cat("phase ", to_string(phase()))};

@@ -199,6 +199,7 @@ class Coordinator {
   Actions successor_gone(const event::SuccessorGone& gone);
   Actions channel_lost(const event::ChannelLost& lost);
   Actions kill_successor();
+  Actions ask_health();
   Actions commit();
   Actions finish();
   void note_failure(Error error, bool blames_release);

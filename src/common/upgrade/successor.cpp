@@ -166,7 +166,7 @@ SuccessorActions Successor::expired() {
     case Step::adopting:
       return give_up({errc::hello_timeout, "the incumbent gave nothing"});
     case Step::initialising:
-      return give_up({errc::ready_timeout, "this generation was started, but"});
+      return give_up({errc::ready_timeout, "the application took too long"});
     case Step::waiting:
       return give_up({errc::switch_timeout, "the incumbent kept the turn"});
     case Step::taking:

@@ -66,8 +66,8 @@ void SuccessorDriver::feed(SuccessorEvent event) {
 
 void SuccessorDriver::note_phase() {
   const Phase phase = machine_.phase();
+  if (std::exchange(noted_, phase) == phase) return;
   context_.board.change([&](Status& status) {
-    if (!status.phases.empty() && status.phases.back().phase == phase) return;
     status.phase = phase;
     status.phases.push_back(
         {phase, std::chrono::duration_cast<std::chrono::microseconds>(
@@ -118,6 +118,10 @@ void SuccessorDriver::on_welcome(const protocol::Welcome& welcome,
   if (!handle) {
     return feed(event::CannotAdopt{
         Error{errc::malformed_frame, "welcome came without a process handle"}});
+  }
+  if (auto spoken = protocol::choose_version(welcome.version, welcome.version);
+      !spoken) {
+    return feed(event::CannotAdopt{spoken.error()});
   }
   incumbent_generation_ = welcome.incumbent_generation;
   incumbent_pid_ = welcome.incumbent_pid;

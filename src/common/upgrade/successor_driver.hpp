@@ -82,6 +82,7 @@ class SuccessorDriver {
   ThisGeneration& self_;
   Departures& departures_;
   Successor machine_;
+  Phase noted_ = Phase::idle;
   DeadlineTimer timer_;
   std::deque<SuccessorEvent> events_;
   bool running_ = false;

@@ -102,7 +102,8 @@ TEST(Coordinator, GoesThroughAllPhasesInTheirOrder) {
   EXPECT_TRUE(has<action::AskHealth>(machine.on(event::SuccessorServing{})));
   EXPECT_EQ(machine.phase(), Phase::probation);
   machine.on(event::HealthAnswered{true});
-  EXPECT_TRUE(has<action::Record>(machine.on(kStepOver)));
+  EXPECT_TRUE(has<action::AskHealth>(machine.on(kStepOver)));
+  EXPECT_TRUE(has<action::Record>(machine.on(event::HealthAnswered{true})));
   EXPECT_TRUE(has<action::Commit>(machine.on(event::Recorded{})));
   EXPECT_EQ(machine.phase(), Phase::drain);
 }
@@ -457,6 +458,17 @@ TEST(Coordinator, ProbationIsNotOverBeforeTheLastQuestionIsAnswered) {
   EXPECT_FALSE(has<action::Record>(machine.on(kStepOver)));
   EXPECT_EQ(machine.step(), Step::probation);
   EXPECT_TRUE(has<action::Record>(machine.on(event::HealthAnswered{true})));
+}
+
+TEST(Coordinator, AsksForHealthOnceMoreBeforeTheCommit) {
+  Coordinator machine = at(Step::probation);
+  machine.on(event::HealthAnswered{true});
+  const auto over = machine.on(kStepOver);
+  EXPECT_FALSE(has<action::Record>(over));
+  EXPECT_TRUE(has<action::AskHealth>(over));
+  EXPECT_TRUE(arms(over, Timer::health, Wait::health));
+  EXPECT_TRUE(
+      has<action::TakeTurnBack>(machine.on(event::HealthAnswered{false})));
 }
 
 TEST(Coordinator, AsksForHealthAgainAndAgainInProbation) {
