@@ -20,6 +20,11 @@ bool is_step_expiry(const CoordinatorEvent& event) {
 
 action::Arm arm(Wait wait) { return {Timer::step, wait, {}}; }
 
+Error ended(const event::SuccessorGone& gone) {
+  const std::error_code code = errc::successor_exited;
+  return {code, text::cat(code.message(), ": ", gone.status)};
+}
+
 void add(CoordinatorActions& to, CoordinatorActions more) {
   to.insert(to.end(), more.begin(), more.end());
 }
@@ -302,10 +307,7 @@ CoordinatorActions Coordinator::in_ending(const CoordinatorEvent& event) {
 CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
   if (const auto* gone = as<event::SuccessorGone>(event)) {
     successor_gone_ = true;
-    note_failure(
-        {errc::successor_exited,
-         text::cat("the successor ended before its commit: ", gone->status)},
-        true);
+    note_failure(ended(*gone), true);
     return {};
   }
   const auto* recorded = as<event::Recorded>(event);
@@ -370,10 +372,7 @@ CoordinatorActions Coordinator::kill_successor() {
 CoordinatorActions Coordinator::successor_gone(
     const event::SuccessorGone& gone) {
   if (!failure_) {
-    note_failure({errc::successor_exited,
-                  text::cat("the successor ended in phase ", to_string(phase()),
-                            ": ", gone.status)},
-                 true);
+    note_failure(ended(gone), true);
   }
   CoordinatorActions actions;
   const bool was_pausing = step_ == Step::pausing;
