@@ -117,6 +117,17 @@ UpdateAnswer ServerUnderTest::update(
         if (on_line) on_line(line);
       });
   if (result) answer.http_status = result->status;
+  // The incumbent answers; in the instant before the successor has read its
+  // commit it would still refuse the next request as one in probation.
+  constexpr std::string_view kDone = "done ";
+  if (answer.outcome.starts_with(kDone)) {
+    const auto end = answer.outcome.find(' ', kDone.size());
+    process_->wait_for_line(
+        "committed: " +
+            answer.outcome.substr(kDone.size(), end - kDone.size()) +
+            " release=",
+        kStepDeadline);
+  }
   if (!result) answer.outcome = "none: " + result.error().text();
   return answer;
 }
