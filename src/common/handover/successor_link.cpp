@@ -119,6 +119,8 @@ void SuccessorLink::on_message(const os::Received& received) {
     tell(event::HealthAnswered{health->healthy});
   } else if (std::get_if<Serving>(&message)) {
     tell(event::SuccessorServing{});
+  } else if (std::get_if<Committed>(&message)) {
+    tell(event::CommitAcknowledged{});
   } else if (std::get_if<Turn>(&message)) {
     tell(event::TurnReturned{});
   } else if (std::get_if<StopRequested>(&message)) {

@@ -63,6 +63,10 @@ struct StopRequested {
 struct EndProbation {
   bool operator==(const EndProbation&) const = default;
 };
+/// It has taken over: the next request is its own.
+struct Committed {
+  bool operator==(const Committed&) const = default;
+};
 /// After the commit: the drain deadline has passed, leave now.
 struct Leave {
   bool operator==(const Leave&) const = default;
@@ -121,8 +125,8 @@ struct Turn {
 
 using Message =
     std::variant<Hello, Adopted, Failed, Ready, ExtendReady, Health, Serving,
-                 StopRequested, EndProbation, Leave, Welcome, Listeners,
-                 AskHealth, GiveBack, Commit, Turn>;
+                 StopRequested, EndProbation, Committed, Leave, Welcome,
+                 Listeners, AskHealth, GiveBack, Commit, Turn>;
 
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);

@@ -55,6 +55,7 @@ Phase Coordinator::phase() const {
     case Step::ending:
       return failure_ ? failure_->phase : Phase::idle;
     case Step::committing:
+    case Step::confirming:
       return Phase::commit;
     case Step::leaving:
       return Phase::drain;
@@ -96,6 +97,8 @@ CoordinatorActions Coordinator::on(const CoordinatorEvent& event) {
       return in_ending(event);
     case Step::committing:
       return in_committing(event);
+    case Step::confirming:
+      return in_confirming(event);
     case Step::leaving:
       return {};
   }
@@ -312,20 +315,36 @@ CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
   }
   const auto* recorded = as<event::Recorded>(event);
   if (!recorded) return {};
-  if (successor_gone_) {
-    holds_turn_ = true;
-    CoordinatorActions actions{action::RestoreRecord{},
-                               action::ResumeAccepting{}};
-    add(actions, finish());
-    return actions;
-  }
+  if (successor_gone_) return serve_after_all();
   if (recorded->error) {
     step_ = Step::probation;
     return end_upgrade(*recorded->error, false);
   }
+  step_ = Step::confirming;
+  return {arm(Wait::turn), action::Commit{}};
+}
+
+// "Done" is true when the successor takes the next request itself. It is
+// committed in any case, unless it ends here: nothing has been given up yet.
+CoordinatorActions Coordinator::in_confirming(const CoordinatorEvent& event) {
+  if (const auto* gone = as<event::SuccessorGone>(event)) {
+    note_failure(ended(*gone), true);
+    return serve_after_all();
+  }
+  if (!as<event::CommitAcknowledged>(event) && !as<event::Expired>(event)) {
+    return {};
+  }
   step_ = Step::leaving;
-  return {action::Disarm{Timer::step}, action::Disarm{Timer::health},
-          action::Disarm{Timer::lost}, action::Commit{}};
+  return {action::Disarm{Timer::step}, action::Disarm{Timer::lost},
+          action::AnswerAndLeave{}};
+}
+
+CoordinatorActions Coordinator::serve_after_all() {
+  holds_turn_ = true;
+  CoordinatorActions actions{action::RestoreRecord{},
+                             action::ResumeAccepting{}};
+  add(actions, finish());
+  return actions;
 }
 
 CoordinatorActions Coordinator::ask_health() {

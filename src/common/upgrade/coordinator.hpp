@@ -82,6 +82,8 @@ struct TurnReturned {};
 struct Recorded {
   std::optional<Error> error;
 };
+/// The successor has taken over.
+struct CommitAcknowledged {};
 /// The successor's process has ended; the channel closed, or broke.
 struct SuccessorGone {
   std::string status;
@@ -102,7 +104,8 @@ using CoordinatorEvent =
                  event::HelloReceived, event::Adopted, event::SuccessorFailed,
                  event::SuccessorReady, event::ReadyExtended,
                  event::HealthAnswered, event::Paused, event::SuccessorServing,
-                 event::TurnReturned, event::Recorded, event::SuccessorGone,
+                 event::TurnReturned, event::Recorded,
+                 event::CommitAcknowledged, event::SuccessorGone,
                  event::ChannelLost, event::Expired, event::AbortRequested,
                  event::StopRequested, event::ProbationEnded>;
 
@@ -123,7 +126,9 @@ struct KillSuccessor {};
 struct WatchSuccessorLeave {};
 struct Record {};         ///< the successor's release is the committed one
 struct RestoreRecord {};  ///< the incumbent's is, after all
-struct Commit {};         ///< tell the successor; this generation drains
+struct Commit {};         ///< tell the successor
+/// Whoever asked; then this generation drains.
+struct AnswerAndLeave {};
 /// The upgrade has ended otherwise than by a commit.
 struct Finish {
   Outcome::Result result = Outcome::Result::failed;
@@ -142,13 +147,15 @@ struct Disarm {
 };
 }  // namespace action
 
-using CoordinatorAction = std::variant<
-    action::StartBuild, action::CancelBuild, action::Stage, action::CancelStage,
-    action::Launch, action::Welcome, action::AskHealth, action::PauseAccepting,
-    action::GiveTurn, action::ResumeAccepting, action::TakeTurnBack,
-    action::KillSuccessor, action::WatchSuccessorLeave, action::Record,
-    action::RestoreRecord, action::Commit, action::Finish,
-    action::RefuseRequest, action::Leave, action::Arm, action::Disarm>;
+using CoordinatorAction =
+    std::variant<action::StartBuild, action::CancelBuild, action::Stage,
+                 action::CancelStage, action::Launch, action::Welcome,
+                 action::AskHealth, action::PauseAccepting, action::GiveTurn,
+                 action::ResumeAccepting, action::TakeTurnBack,
+                 action::KillSuccessor, action::WatchSuccessorLeave,
+                 action::Record, action::RestoreRecord, action::Commit,
+                 action::AnswerAndLeave, action::Finish, action::RefuseRequest,
+                 action::Leave, action::Arm, action::Disarm>;
 using CoordinatorActions = std::vector<CoordinatorAction>;
 
 class Coordinator {
@@ -168,7 +175,8 @@ class Coordinator {
     taking_back,
     ending,  ///< the successor was killed; its end is awaited
     committing,
-    leaving,  ///< this generation drains: after a commit, or by a stop
+    confirming,  ///< the successor knows; its word for it is awaited
+    leaving,     ///< this generation drains: after a commit, or by a stop
   };
 
   CoordinatorActions on(const CoordinatorEvent& event);
@@ -194,6 +202,8 @@ class Coordinator {
   Actions in_taking_back(const CoordinatorEvent&);
   Actions in_ending(const CoordinatorEvent&);
   Actions in_committing(const CoordinatorEvent&);
+  Actions in_confirming(const CoordinatorEvent&);
+  Actions serve_after_all();
 
   Actions end_upgrade(Error error, bool blames_release);
   Actions successor_gone(const event::SuccessorGone& gone);

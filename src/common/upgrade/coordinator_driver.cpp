@@ -194,6 +194,9 @@ void CoordinatorDriver::run(const action::RestoreRecord&) {
 void CoordinatorDriver::run(const action::Commit&) {
   const Deadlines& deadlines = context_.options.deadlines;
   attempt_->successor->commit(deadlines.drain, deadlines.grace);
+}
+
+void CoordinatorDriver::run(const action::AnswerAndLeave&) {
   // Whoever asked is answered before the drain, and is part of it.
   Outcome done = outcome(Outcome::Result::done);
   done.serving_generation = context_.generation + 1;
@@ -206,7 +209,7 @@ void CoordinatorDriver::run(const action::Commit&) {
   // Its end is no business of this generation any more; the channel stays
   // open, for the successor may ask this process to leave.
   attempt_->successor->stop_watching();
-  self_.leave(deadlines.drain);
+  self_.leave(context_.options.deadlines.drain);
 }
 
 void CoordinatorDriver::run(const action::Finish& finish) {

@@ -69,6 +69,7 @@ class CoordinatorDriver {
   void run(const action::Record&);
   void run(const action::RestoreRecord&);
   void run(const action::Commit&);
+  void run(const action::AnswerAndLeave&);
   void run(const action::Finish&);
   void run(const action::RefuseRequest&);
   void run(const action::Leave&);

@@ -92,7 +92,8 @@ SuccessorActions Successor::progress(const SuccessorEvent& event) {
     case Step::serving:
       if (as<event::CommitReceived>(event)) {
         step_ = Step::committed;
-        return {action::DisarmSuccessor{}, action::Stay{true}};
+        return {action::DisarmSuccessor{}, action::Stay{true},
+                action::SendCommitted{}};
       }
       if (!as<event::GiveBackReceived>(event)) break;
       step_ = Step::giving_back;

@@ -60,6 +60,8 @@ struct RecordAlone {};
 struct Stay {
   bool watch_incumbent = false;
 };
+/// Tell the incumbent that it may go.
+struct SendCommitted {};
 /// No incumbent any more: what was not inherited is opened anew.
 struct GoOnAlone {};
 /// This process is not needed: finish what was taken, and end.
@@ -78,9 +80,9 @@ struct DisarmSuccessor {};
 using SuccessorAction =
     std::variant<action::SendReady, action::TakeTurn, action::SendServing,
                  action::YieldTurn, action::SendTurn, action::RecordAlone,
-                 action::Stay, action::GoOnAlone, action::LeaveAgain,
-                 action::GiveUp, action::ForwardStop, action::ArmSuccessor,
-                 action::DisarmSuccessor>;
+                 action::Stay, action::SendCommitted, action::GoOnAlone,
+                 action::LeaveAgain, action::GiveUp, action::ForwardStop,
+                 action::ArmSuccessor, action::DisarmSuccessor>;
 using SuccessorActions = std::vector<SuccessorAction>;
 
 class Successor {

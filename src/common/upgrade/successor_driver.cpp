@@ -275,6 +275,10 @@ void SuccessorDriver::run(const action::Stay& stay) {
   for (const auto& then : std::exchange(on_commit_, {})) then();
 }
 
+void SuccessorDriver::run(const action::SendCommitted&) {
+  send(protocol::Committed{});
+}
+
 void SuccessorDriver::watch_incumbent_leave() {
   end_.stop_watching();
   Departures::Leaver leaver;

@@ -60,6 +60,7 @@ class SuccessorDriver {
   void run(const action::SendTurn&);
   void run(const action::RecordAlone&);
   void run(const action::Stay&);
+  void run(const action::SendCommitted&);
   void run(const action::GoOnAlone&);
   void run(const action::LeaveAgain&);
   void run(const action::GiveUp&);

@@ -50,6 +50,7 @@ std::vector<Golden> golden_messages() {
       {Serving{}, R"({"type":"serving"})"},
       {StopRequested{}, R"({"type":"stop_requested"})"},
       {EndProbation{}, R"({"type":"end_probation"})"},
+      {Committed{}, R"({"type":"committed"})"},
       {Leave{}, R"({"type":"leave"})"},
       {Welcome{1, 4, 71, 5, "0af3"},
        R"({"type":"welcome","version":1,"incumbent_generation":4,)"

@@ -62,7 +62,8 @@ Coordinator at(Step step) {
       {Step::switching, event::Paused{}},
       {Step::probation, event::SuccessorServing{}},
       {Step::committing, event::ProbationEnded{}},
-      {Step::leaving, event::Recorded{}}};
+      {Step::confirming, event::Recorded{}},
+      {Step::leaving, event::CommitAcknowledged{}}};
   for (const auto& [reached, event] : good) {
     if (machine.step() == step) break;
     machine.on(event);
@@ -105,6 +106,9 @@ TEST(Coordinator, GoesThroughAllPhasesInTheirOrder) {
   EXPECT_TRUE(has<action::AskHealth>(machine.on(kStepOver)));
   EXPECT_TRUE(has<action::Record>(machine.on(event::HealthAnswered{true})));
   EXPECT_TRUE(has<action::Commit>(machine.on(event::Recorded{})));
+  EXPECT_EQ(machine.phase(), Phase::commit);
+  EXPECT_TRUE(
+      has<action::AnswerAndLeave>(machine.on(event::CommitAcknowledged{})));
   EXPECT_EQ(machine.phase(), Phase::drain);
 }
 
@@ -441,6 +445,30 @@ TEST(Coordinator, ServesOnWhenTheSuccessorDiesWhileTheRecordIsWritten) {
   EXPECT_TRUE(has<action::RestoreRecord>(actions));
   EXPECT_TRUE(has<action::ResumeAccepting>(actions));
   EXPECT_FALSE(has<action::Commit>(actions));
+  expect_the_next_upgrade_works(machine);
+}
+
+TEST(Coordinator, AnswersOnlyWhenTheSuccessorHasTakenOver) {
+  Coordinator machine = at(Step::committing);
+  const auto told = machine.on(event::Recorded{});
+  EXPECT_FALSE(has<action::AnswerAndLeave>(told));
+  EXPECT_TRUE(arms(told, Timer::step, Wait::turn));
+  EXPECT_TRUE(
+      has<action::AnswerAndLeave>(machine.on(event::CommitAcknowledged{})));
+}
+
+TEST(Coordinator, TheCommitStandsIfTheSuccessorDoesNotAcknowledgeIt) {
+  Coordinator machine = at(Step::confirming);
+  EXPECT_TRUE(machine.on(kClosed).empty());
+  EXPECT_TRUE(has<action::AnswerAndLeave>(machine.on(kStepOver)));
+  EXPECT_EQ(machine.step(), Step::leaving);
+}
+
+TEST(Coordinator, ServesOnWhenTheSuccessorDiesBeforeItHasTakenOver) {
+  Coordinator machine = at(Step::confirming);
+  const auto actions = machine.on(kCrashed);
+  EXPECT_TRUE((in_order<action::RestoreRecord, action::Finish>(actions)));
+  EXPECT_TRUE(has<action::ResumeAccepting>(actions));
   expect_the_next_upgrade_works(machine);
 }
 

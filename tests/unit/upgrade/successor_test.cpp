@@ -54,6 +54,7 @@ TEST(Successor, ServesOnlyAfterItHasTheTurnAndStaysAfterTheCommit) {
   const auto stay = machine.on(event::CommitReceived{});
   ASSERT_TRUE(has<action::Stay>(stay));
   EXPECT_TRUE(find<action::Stay>(stay)->watch_incumbent);
+  EXPECT_TRUE(has<action::SendCommitted>(stay));
 }
 
 TEST(Successor, AnApplicationMayBeReadyBeforeTheListenersAreHere) {
