@@ -8,6 +8,7 @@
 
 #include "common/base/text.hpp"
 #include "common/build/runner.hpp"
+#include "common/os/files.hpp"
 
 namespace relaunch::demo {
 namespace {
@@ -32,7 +33,7 @@ void write(const fs::path& file, const std::string& bytes) {
 
 Workshop::Workshop(fs::path source, std::string folder)
     : folder_(std::move(folder)) {
-  fs::remove_all(fs::absolute(folder_));
+  remove();  // what an interrupted run has left
   fs::create_directories(path("source"));
   for (const auto& entry : fs::directory_iterator(fs::absolute(source))) {
     if (!entry.is_regular_file()) continue;
@@ -66,8 +67,8 @@ void Workshop::edit(const std::vector<Edit>& edits) const {
 }
 
 void Workshop::remove() const {
-  std::error_code ignored;
-  fs::remove_all(fs::absolute(folder_), ignored);
+  // Releases are read-only, which keeps Windows from removing them plainly.
+  os::remove_if_possible(fs::absolute(folder_));
 }
 
 }  // namespace relaunch::demo

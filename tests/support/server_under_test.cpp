@@ -117,17 +117,6 @@ UpdateAnswer ServerUnderTest::update(
         if (on_line) on_line(line);
       });
   if (result) answer.http_status = result->status;
-  // The incumbent answers; in the instant before the successor has read its
-  // commit it would still refuse the next request as one in probation.
-  constexpr std::string_view kDone = "done ";
-  if (answer.outcome.starts_with(kDone)) {
-    const auto end = answer.outcome.find(' ', kDone.size());
-    process_->wait_for_line(
-        "committed: " +
-            answer.outcome.substr(kDone.size(), end - kDone.size()) +
-            " release=",
-        kStepDeadline);
-  }
   if (!result) answer.outcome = "none: " + result.error().text();
   return answer;
 }
@@ -185,6 +174,15 @@ ServerStatus ServerUnderTest::status() const {
   };
   return {number("generation"), number("pid"),        text("release"),
           text("phase"),        text("last_outcome"), text("last_departure")};
+}
+
+std::string ServerUnderTest::wait_for_departure() const {
+  const auto until = std::chrono::steady_clock::now() + kStepDeadline;
+  std::string departure;
+  while (departure.empty() && std::chrono::steady_clock::now() < until) {
+    departure = status().last_departure;
+  }
+  return departure;
 }
 
 bool ServerUnderTest::wait_alone(std::uint32_t generation) {

@@ -81,6 +81,9 @@ class ServerUnderTest {
   std::string hello() const { return get(port_, "/hello"); }
   std::string get(std::uint16_t port, const std::string& path) const;
   ServerStatus status() const;
+  /// Asks until it is told how the last generation left: that is known a
+  /// moment after its end.
+  std::string wait_for_departure() const;
   /// Waits until a generation takes the turn after the first `skip` lines of
   /// the output.
   bool wait_for_turn(std::size_t skip) const {
