@@ -218,14 +218,20 @@ bool may_break_away() {
           JOB_OBJECT_LIMIT_BREAKAWAY_OK) != 0;
 }
 
+// A console program without a console opens a window. Who has descendants gets
+// a console that is not seen, for them to share; who is only the next of us
+// gets what we have, or none if we have none.
+DWORD console_flags(const LaunchRequest& request) {
+  const bool have_console = GetConsoleCP() != 0;
+  if (request.own_tree) return CREATE_NO_WINDOW;
+  if (!have_console) return DETACHED_PROCESS;
+  return request.output == kNoHandle ? 0 : CREATE_NO_WINDOW;
+}
+
 DWORD creation_flags(const LaunchRequest& request) {
-  DWORD flags = CREATE_UNICODE_ENVIRONMENT;
+  DWORD flags = CREATE_UNICODE_ENVIRONMENT | console_flags(request);
   if (request.own_tree) flags |= CREATE_SUSPENDED;
   if (!request.own_tree && may_break_away()) flags |= CREATE_BREAKAWAY_FROM_JOB;
-  // Without a console of ours the child would open a new window.
-  if (request.output != kNoHandle || GetConsoleCP() == 0) {
-    flags |= CREATE_NO_WINDOW;
-  }
   return flags;
 }
 
