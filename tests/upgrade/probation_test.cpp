@@ -104,11 +104,11 @@ TEST(Drain, RequestThatHadBegunIsAnsweredByWhomItBeganWith) {
   EXPECT_THAT(server.update_to({{"greeting", "two"}}).outcome,
               StartsWith("done generation=2"));
   EXPECT_EQ(server.hello(), "two");
+  ASSERT_TRUE(server.process().wait_for_line("draining", kStepDeadline));
   connection.send_bytes("st: 127.0.0.1\r\n\r\n", kStepDeadline).value();
-  EXPECT_EQ(connection.receive(kStepDeadline).value().body, "one\n");
-  // It may have been answered before the drain reached the server: then it is
-  // idle, and is closed by its client.
-  connection = HttpConnection::open(server.port(), kStepDeadline).value();
+  const HttpAnswer answer = connection.receive(kStepDeadline).value();
+  EXPECT_EQ(answer.body, "one\n");
+  EXPECT_FALSE(answer.keep_alive);
   EXPECT_TRUE(server.wait_alone(2)) << server.process().output();
 }
 
@@ -122,6 +122,7 @@ TEST(Drain, IdleConnectionGetsOneMoreAnswer) {
   EXPECT_TRUE(connection.receive(kStepDeadline).value().keep_alive);
   EXPECT_THAT(server.update_to({{"greeting", "two"}}).outcome,
               StartsWith("done generation=2"));
+  ASSERT_TRUE(server.process().wait_for_line("draining", kStepDeadline));
   connection.send(request, kStepDeadline).value();
   const HttpAnswer last = connection.receive(kStepDeadline).value();
   EXPECT_EQ(last.body, "one\n");
