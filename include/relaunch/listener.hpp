@@ -11,8 +11,8 @@
 namespace relaunch {
 
 /// What a server does when its right to accept comes and goes. The library
-/// calls these on its own thread, one at a time; they must not block: post the
-/// work to where the server runs.
+/// calls these on its own thread, one at a time; they must neither block nor
+/// throw: post the work to where the server runs.
 struct AcceptHooks {
   /// Begin, or begin again, to accept.
   std::function<void()> resume;

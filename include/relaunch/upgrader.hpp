@@ -105,6 +105,8 @@ struct Options {
   /// then answers for that thread alone.
   Executor executor;
   LogSink log;
+  /// Called on the library's thread before the successor is started; if it
+  /// throws, the upgrade fails in Phase::launch.
   std::function<void(LaunchPlan&)> on_launch;
   /// Take TERM, INT and QUIT (Windows: console events and the stop event) and
   /// drain on them. Off: the host's own handlers are left alone.
@@ -141,8 +143,11 @@ class RELAUNCH_EXPORT Upgrader {
  public:
   /// Throws Error: an option is malformed, the state folder cannot be used.
   explicit Upgrader(Options options);
-  /// Leaves: an upgrade that is under way is abandoned first, and listeners
-  /// are closed. Blocks for that, at most Deadlines::turn.
+  /// Leaves: listeners are closed, a build and a staging are cancelled, and a
+  /// successor that does not have the turn is ended; one that has it goes on
+  /// alone. Whoever asked for an upgrade is answered (errc::stopped). Blocks
+  /// until a file that is being copied is finished. Not on the library's own
+  /// thread: not from on_end or on_line.
   ~Upgrader();
   Upgrader(const Upgrader&) = delete;
   Upgrader& operator=(const Upgrader&) = delete;
@@ -182,7 +187,7 @@ class RELAUNCH_EXPORT Upgrader {
   /// @param on_line  Each line the build prints, without its end. May be empty.
   /// @param on_end   Once, always; at the commit, before this generation has
   ///                 drained, or at the failure.
-  /// Both are called on the library's thread and must not block.
+  /// Both are called on the library's thread and must neither block nor throw.
   void upgrade(UpgradeRequest request,
                std::function<void(std::string_view)> on_line,
                std::function<void(const Outcome&)> on_end);

@@ -214,8 +214,10 @@ void Upgrader::Impl::request(const UpgradeRequest& request,
                                "this generation is in probation");
   }
   successor->end_probation([this, request, on_line = std::move(on_line),
-                            on_end = std::move(on_end)] {
-    coordinator->request(request, on_line, on_end);
+                            on_end = std::move(on_end)](bool committed) {
+    if (committed) return coordinator->request(request, on_line, on_end);
+    coordinator->refuse(on_end, errc::stopped,
+                        "this generation has to leave again");
   });
 }
 

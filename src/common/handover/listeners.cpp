@@ -69,6 +69,10 @@ Result<std::shared_ptr<Listener::Impl>> ListenerSet::claim(
 
   const std::lock_guard lock{mutex_};
   const std::string key{name};
+  if (closed_) {
+    return Error{errc::stopped, text::cat("cannot listen as '", key,
+                                          "': this generation leaves")};
+  }
   if (slots_.contains(key)) {
     return Error{errc::invalid_argument,
                  text::cat("listener '", key, "' is asked for twice")};
@@ -100,13 +104,14 @@ void ListenerSet::attach(const std::string& name, AcceptHooks hooks) {
                 text::cat("listener '", name, "' has its hooks already")};
   }
   slot.hooks = std::move(hooks);
+  if (closed_) return post_([close = slot.hooks.close] { close([] {}); });
   if (accepting_) post_([this] { resume_latecomers(); });
 }
 
 void ListenerSet::resume_latecomers() {
   {
     const std::lock_guard lock{mutex_};
-    if (!accepting_) return;  // paused meanwhile
+    if (!accepting_ || closed_) return;  // paused or closed meanwhile
   }
   resume();
 }
@@ -167,10 +172,9 @@ void ListenerSet::close(Done done) {
     std::vector<std::function<void(Done)>> hooks;
     {
       const std::lock_guard lock{mutex_};
+      closed_ = true;
       for (auto& [name, slot] : slots_) {
-        if (std::exchange(slot.attached, false)) {
-          hooks.push_back(slot.hooks.close);
-        }
+        if (slot.attached) hooks.push_back(slot.hooks.close);
       }
     }
     for_each_hook(hooks, [this, done] {

@@ -44,7 +44,8 @@ class ListenerSet {
   Result<void> adopt(const protocol::ListenerItem& item, os::Socket socket);
 
   /// The inherited one, if it was asked for at the same address, else a new
-  /// one. Errors: the name is malformed or taken; what open_listener says.
+  /// one. Errors: the name is malformed or taken; what open_listener says;
+  /// errc::stopped after close().
   Result<std::shared_ptr<Listener::Impl>> claim(std::string_view name,
                                                 std::string_view address);
 
@@ -62,7 +63,8 @@ class ListenerSet {
   void resume();
   /// All but those in `except`; `done` on the library's thread.
   void pause(const std::set<std::string>& except, Done done);
-  /// Tells everyone, then closes the sockets. Nothing accepts afterwards.
+  /// Tells everyone, then closes the sockets. Nothing accepts afterwards; who
+  /// attaches later is told to close at once.
   void close(Done done);
 
  private:
@@ -84,6 +86,7 @@ class ListenerSet {
   std::map<std::string, std::shared_ptr<Listener::Impl>> inherited_;
   std::map<std::string, Slot> slots_;
   bool accepting_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace handover

@@ -1,6 +1,7 @@
 #include "common/handover/successor_link.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "common/os/system.hpp"
@@ -12,10 +13,6 @@ namespace {
 namespace event = upgrade::event;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-// Few enough that a receiver with a usual limit of handles takes them, and
-// that each batch is acknowledged long before a deadline.
-constexpr std::size_t kBatch = 64;
 
 std::uint32_t in_ms(milliseconds length) {
   return static_cast<std::uint32_t>(
@@ -62,7 +59,13 @@ Result<void> SuccessorLink::launch(const release::Release& release) {
 Result<void> SuccessorLink::start_process(const release::Release& release,
                                           os::ChannelPair channel) {
   LaunchPlan plan = context_.launched;
-  if (context_.options.on_launch) context_.options.on_launch(plan);
+  try {
+    if (context_.options.on_launch) context_.options.on_launch(plan);
+  } catch (const std::exception& failure) {
+    return Error{
+        std::make_error_code(std::errc::operation_canceled),
+        text::cat("on_launch threw: ", text::printable(failure.what()))};
+  }
   os::LaunchRequest request;
   request.executable = release.executable;
   request.arguments = std::move(plan.arguments);
@@ -140,8 +143,8 @@ void SuccessorLink::tell(upgrade::CoordinatorEvent event) {
   if (!muted_) tell_(std::move(event));
 }
 
-void SuccessorLink::fail(Error error) {
-  tell(event::SuccessorFailed{std::move(error)});
+void SuccessorLink::fail(Error error, bool blames_release) {
+  tell(event::SuccessorFailed{std::move(error), blames_release});
 }
 
 void SuccessorLink::on_hello(const protocol::Hello& hello) {
@@ -182,22 +185,22 @@ void SuccessorLink::on_extend(const protocol::ExtendReady& extend) {
   const auto left = std::chrono::duration_cast<milliseconds>(
       adopted_at_ + context_.options.deadlines.ready_cap - steady_clock::now());
   if (left.count() <= 0) return;
-  tell_(
-      event::ReadyExtended{std::min(milliseconds{extend.milliseconds}, left)});
+  tell(event::ReadyExtended{std::min(milliseconds{extend.milliseconds}, left)});
 }
 
 // what it is told ------------------------------------------------------------
 
 void SuccessorLink::welcome() {
   auto own = os::own_process_handle();
-  if (!own) return fail(own.error());
+  if (!own) return fail(own.error(), false);
   own_process_ = std::move(*own);
   send(protocol::Welcome{version_, context_.generation, os::own_process_id(),
                          context_.generation + 1, release_},
        {os::SendHandle{own_process_.get()}});
   batches_.assign(1, {});
   for (auto& entry : listeners_.entries()) {
-    if (batches_.back().size() == kBatch) batches_.emplace_back();
+    if (batches_.back().size() == protocol::kMaxListenersPerFrame)
+      batches_.emplace_back();
     batches_.back().push_back(std::move(entry));
   }
   send_batch(0);
@@ -237,7 +240,7 @@ void SuccessorLink::send(const protocol::Message& message,
         if (!error || error->code() == make_error_code(errc::channel_lost)) {
           return;
         }
-        fail({error->code(), text::cat("cannot send ", type)});
+        fail({error->code(), text::cat("cannot send ", type)}, false);
       });
 }
 

@@ -45,9 +45,7 @@ class SuccessorLink {
   /// Its end is of no interest any more; the channel stays open.
   void stop_watching() { end_.stop_watching(); }
   /// Nothing is told from here on.
-  void mute() {
-    tell_ = [](const upgrade::CoordinatorEvent&) {};
-  }
+  void mute() { muted_ = true; }
   /// The process, for whoever watches it leave; the link goes with it.
   static upgrade::Departures::Leaver leaver(
       std::unique_ptr<SuccessorLink> link);
@@ -67,7 +65,7 @@ class SuccessorLink {
   void send(const protocol::Message& message,
             std::vector<os::Outgoing> handles = {});
   void tell(upgrade::CoordinatorEvent event);
-  void fail(Error error);
+  void fail(Error error, bool blames_release = true);
 
   upgrade::Context& context_;
   const ListenerSet& listeners_;

@@ -131,7 +131,7 @@ using Message =
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);
 
-/// `handles` is how many the frame will carry.
+/// The channel counts the handles when it sends.
 Frame to_frame(const Message& message);
 
 /// Errors: errc::malformed_frame for a head that is no JSON object, nests or

@@ -114,7 +114,7 @@ CoordinatorActions Coordinator::in_idle(const CoordinatorEvent& event) {
   if (!requested) return {};
   failure_.reset();
   lost_.reset();
-  awaiting_health_ = probation_over_ = successor_gone_ = false;
+  awaiting_health_ = probation_over_ = successor_gone_ = recorded_ = false;
   if (!requested->build) {
     step_ = Step::staging;
     return {arm(Wait::stage), action::Stage{}};
@@ -207,7 +207,7 @@ CoordinatorActions Coordinator::before_switch(const CoordinatorEvent& event) {
     return {arm(Wait::pause), action::PauseAccepting{}};
   }
   if (const auto* failed = as<event::SuccessorFailed>(event)) {
-    return end_upgrade(failed->error, true);
+    return end_upgrade(failed->error, failed->blames_release);
   }
   if (const auto* gone = as<event::SuccessorGone>(event)) {
     return successor_gone(*gone);
@@ -315,7 +315,8 @@ CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
   }
   const auto* recorded = as<event::Recorded>(event);
   if (!recorded) return {};
-  if (successor_gone_) return serve_after_all();
+  recorded_ = !recorded->error;
+  if (successor_gone_) return successor_gone({});
   if (recorded->error) {
     step_ = Step::probation;
     return end_upgrade(*recorded->error, false);
@@ -324,12 +325,16 @@ CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
   return {arm(Wait::turn), action::Commit{}};
 }
 
-// "Done" is true when the successor takes the next request itself. It is
-// committed in any case, unless it ends here: nothing has been given up yet.
+// "Done" is true when the successor takes the next request itself. It stays in
+// any case, unless it ends or cannot be reached here: then it may not even
+// know, and nothing has been given up yet.
 CoordinatorActions Coordinator::in_confirming(const CoordinatorEvent& event) {
   if (const auto* gone = as<event::SuccessorGone>(event)) {
-    note_failure(ended(*gone), true);
-    return serve_after_all();
+    return successor_gone(*gone);
+  }
+  if (const auto* lost = as<event::ChannelLost>(event)) {
+    note_failure(lost->error, false);
+    return kill_successor();
   }
   if (!as<event::CommitAcknowledged>(event) && !as<event::Expired>(event)) {
     return {};
@@ -337,14 +342,6 @@ CoordinatorActions Coordinator::in_confirming(const CoordinatorEvent& event) {
   step_ = Step::leaving;
   return {action::Disarm{Timer::step}, action::Disarm{Timer::lost},
           action::AnswerAndLeave{}};
-}
-
-CoordinatorActions Coordinator::serve_after_all() {
-  holds_turn_ = true;
-  CoordinatorActions actions{action::RestoreRecord{},
-                             action::ResumeAccepting{}};
-  add(actions, finish());
-  return actions;
 }
 
 CoordinatorActions Coordinator::ask_health() {
@@ -421,6 +418,9 @@ CoordinatorActions Coordinator::finish() {
       action::Disarm{Timer::lost},
       action::Finish{taken_back ? Outcome::Result::rolled_back
                                 : Outcome::Result::failed}};
+  if (std::exchange(recorded_, false)) {
+    actions.insert(actions.begin(), action::RestoreRecord{});
+  }
   if (stop_wanted_) add(actions, in_idle(event::StopRequested{}));
   return actions;
 }

@@ -34,7 +34,7 @@ enum class Wait {
   kill,  ///< it was killed, or work was cancelled: until that must show
 };
 
-/// Two deadlines at most run at once.
+/// One deadline of each kind runs at a time.
 enum class Timer { step, health, lost };
 
 /// Why an upgrade is being ended.
@@ -67,6 +67,7 @@ struct Adopted {};
 /// What the successor said cannot be accepted, or it says that it gives up.
 struct SuccessorFailed {
   Error error{errc::stopped, {}};
+  bool blames_release = true;  ///< false: the incumbent could not give
 };
 struct SuccessorReady {};
 struct ReadyExtended {
@@ -140,7 +141,7 @@ struct Leave {};  ///< the operator's stop: this generation drains
 struct Arm {
   Timer timer = Timer::step;
   Wait wait = Wait::kill;
-  std::chrono::milliseconds instead{0};  ///< not zero: this long
+  std::optional<std::chrono::milliseconds> instead{};  ///< this long
 };
 struct Disarm {
   Timer timer = Timer::step;
@@ -203,7 +204,6 @@ class Coordinator {
   Actions in_ending(const CoordinatorEvent&);
   Actions in_committing(const CoordinatorEvent&);
   Actions in_confirming(const CoordinatorEvent&);
-  Actions serve_after_all();
 
   Actions end_upgrade(Error error, bool blames_release);
   Actions successor_gone(const event::SuccessorGone& gone);
@@ -223,6 +223,7 @@ class Coordinator {
   bool awaiting_health_ = false;
   bool probation_over_ = false;
   bool successor_gone_ = false;
+  bool recorded_ = false;  ///< the successor's release, in this attempt
 };
 
 }  // namespace relaunch::upgrade

@@ -22,9 +22,13 @@ CoordinatorDriver::CoordinatorDriver(Context& context, ThisGeneration& self,
 CoordinatorDriver::~CoordinatorDriver() {
   const bool successor_may_go_on =
       !machine_.holds_turn() || machine_.step() == Coordinator::Step::leaving;
-  if (attempt_ && attempt_->successor && !successor_may_go_on) {
-    attempt_->successor->kill();
-  }
+  if (!attempt_) return;
+  if (attempt_->successor && !successor_may_go_on) attempt_->successor->kill();
+  Outcome ended = outcome(Outcome::Result::failed);
+  ended.phase = machine_.phase();
+  ended.code = errc::stopped;
+  ended.reason = "this process ends";
+  answer(ended);
 }
 
 void CoordinatorDriver::request(UpgradeRequest request, OnLine on_line,
@@ -147,8 +151,10 @@ void CoordinatorDriver::run(const action::AskHealth&) {
 
 void CoordinatorDriver::run(const action::PauseAccepting&) {
   // What the successor does not want goes on here until the commit.
-  self_.yield(attempt_->successor->unclaimed(),
-              [this] { feed(event::Paused{}); });
+  self_.yield(attempt_->successor->unclaimed(), [this, number = ++pauses_] {
+    // One that was called off may still finish, in a later attempt even.
+    if (number == pauses_) feed(event::Paused{});
+  });
 }
 
 void CoordinatorDriver::run(const action::GiveTurn&) {
@@ -156,6 +162,7 @@ void CoordinatorDriver::run(const action::GiveTurn&) {
 }
 
 void CoordinatorDriver::run(const action::ResumeAccepting&) {
+  ++pauses_;
   self_.accept({});
 }
 
@@ -199,13 +206,14 @@ void CoordinatorDriver::run(const action::Commit&) {
 void CoordinatorDriver::run(const action::AnswerAndLeave&) {
   // Whoever asked is answered before the drain, and is part of it.
   Outcome done = outcome(Outcome::Result::done);
-  done.serving_generation = context_.generation + 1;
-  done.serving_pid = attempt_->successor->pid();
   done.phase = Phase::commit;
   context_.log(LogLevel::info,
                "upgrade committed: generation=", done.serving_generation,
                " pid=", done.serving_pid, " release=", done.release);
-  if (attempt_->on_end) attempt_->on_end(done);
+  context_.board.change([](Status& status) {
+    status.last_outcome = to_string(Outcome::Result::done);
+  });
+  answer(done);
   // Its end is no business of this generation any more; the channel stays
   // open, for the successor may ask this process to leave.
   attempt_->successor->stop_watching();
@@ -219,8 +227,11 @@ void CoordinatorDriver::run(const action::Finish& finish) {
 Outcome CoordinatorDriver::outcome(Outcome::Result result) const {
   Outcome outcome;
   outcome.result = result;
-  outcome.serving_generation = context_.generation;
-  outcome.serving_pid = os::own_process_id();
+  const bool successor_serves =
+      attempt_ && attempt_->successor && !machine_.holds_turn();
+  outcome.serving_generation = context_.generation + (successor_serves ? 1 : 0);
+  outcome.serving_pid =
+      successor_serves ? attempt_->successor->pid() : os::own_process_id();
   if (!attempt_ || result == Outcome::Result::refused) return outcome;
   outcome.release = attempt_->release.id;
   outcome.build_output = attempt_->build_output;
@@ -256,6 +267,10 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
   if (ended->on_end) ended->on_end(outcome);
 }
 
+void CoordinatorDriver::answer(const Outcome& outcome) {
+  if (auto on_end = std::exchange(attempt_->on_end, {})) on_end(outcome);
+}
+
 void CoordinatorDriver::run(const action::Leave&) {
   context_.log(LogLevel::info, "stop requested, draining");
   context_.board.change([](Status& status) { status.phase = Phase::drain; });
@@ -265,7 +280,7 @@ void CoordinatorDriver::run(const action::Leave&) {
 // deadlines ------------------------------------------------------------------
 
 void CoordinatorDriver::run(const action::Arm& arm) {
-  const auto after = arm.instead.count() > 0 ? arm.instead : length(arm.wait);
+  const auto after = arm.instead.value_or(length(arm.wait));
   timer(arm.timer).arm(
       after, [this, which = arm.timer] { feed(event::Expired{which}); });
 }

@@ -78,6 +78,7 @@ class CoordinatorDriver {
 
   Outcome outcome(Outcome::Result result) const;
   void end_attempt(const Outcome& outcome);
+  void answer(const Outcome& outcome);
   DeadlineTimer& timer(Timer which);
   std::chrono::milliseconds length(Wait wait) const;
 
@@ -91,6 +92,7 @@ class CoordinatorDriver {
   DeadlineTimer lost_timer_;
   std::deque<CoordinatorEvent> events_;
   bool running_ = false;
+  std::uint64_t pauses_ = 0;
   std::unique_ptr<Attempt> attempt_;
   /// Who asked while an upgrade was under way, until they are refused.
   OnEnd refused_;

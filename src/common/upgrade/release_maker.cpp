@@ -44,13 +44,19 @@ void ReleaseMaker::free_artifact_file() {
 }
 
 void ReleaseMaker::stage(bool force, std::function<void(Staged)> on_end) {
+  if (staging_) {
+    return on_end(
+        {{}, false, Error{errc::busy, "an earlier staging has not ended"}});
+  }
   if (thread_.joinable()) thread_.join();
   cancelled_ = false;
+  staging_ = true;
   thread_ =
       std::thread{[this, number = ++stagings_, force,
                    on_end = std::move(on_end), mailbox = context_.mailbox] {
         os::keep_signals_from_this_thread();
         auto staged = std::make_shared<Staged>(make_release(force));
+        staging_ = false;
         mailbox->post([this, number, staged, on_end] {
           if (number == stagings_) on_end(std::move(*staged));
         });

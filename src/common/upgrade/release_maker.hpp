@@ -18,7 +18,9 @@ namespace relaunch::upgrade {
 class ReleaseMaker {
  public:
   explicit ReleaseMaker(Context& context) : context_(context) {}
-  ~ReleaseMaker();  ///< cancels; no callback comes afterwards
+  /// Cancels, and waits for the file that is being copied; no callback comes
+  /// afterwards.
+  ~ReleaseMaker();
 
   void build(std::function<void(std::string_view)> on_line,
              std::function<void(build::Finished)> on_end);
@@ -30,7 +32,8 @@ class ReleaseMaker {
     std::optional<Error> error;
   };
   /// On a thread of its own: it reads and writes whole programs. `force`: also
-  /// what runs already, or is held.
+  /// what runs already, or is held. errc::busy while a staging that was
+  /// cancelled has not ended: it hangs in the file system.
   void stage(bool force, std::function<void(Staged)> on_end);
   void cancel_stage() { cancelled_ = true; }
 
@@ -42,6 +45,7 @@ class ReleaseMaker {
   Context& context_;
   std::unique_ptr<build::Runner> runner_;
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> staging_{false};
   std::thread thread_;
   std::uint64_t stagings_ = 0;
 };

@@ -145,8 +145,15 @@ SuccessorActions Successor::incumbent_gone() {
       return {action::ArmSuccessor{Wait::turn}, action::TakeTurn{}};
     case Step::serving:
       return stay_alone();
+    // Noticed at the next step; the time for this one counts anew, since the
+    // channel that was lost before may have cut it short.
+    case Step::initialising:
+      return {action::ArmSuccessor{Wait::ready_cap}};
+    case Step::taking:
+    case Step::giving_back:
+      return {action::ArmSuccessor{Wait::turn}};
     default:
-      return {};  // noticed at the next step
+      return {};
   }
 }
 
@@ -173,11 +180,12 @@ SuccessorActions Successor::expired() {
     case Step::taking:
     case Step::serving:
       // The channel is lost while the incumbent lives: it is about to accept
-      // again, and two must not.
-      if (!lost_) break;
+      // again, and two must not. Alone, nobody else could serve.
+      if (!lost_ || alone_) break;
       step_ = Step::left;
       return {action::YieldTurn{}, action::LeaveAgain{}};
     case Step::giving_back:
+      if (alone_) break;
       step_ = Step::left;  // the incumbent will end this process
       return {action::LeaveAgain{}};
     case Step::left:

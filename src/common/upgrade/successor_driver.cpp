@@ -1,5 +1,6 @@
 #include "common/upgrade/successor_driver.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/os/files.hpp"
@@ -201,7 +202,8 @@ void SuccessorDriver::extend_ready(milliseconds more) {
   if (machine_.step() != Successor::Step::initialising || machine_.alone()) {
     return;
   }
-  send(protocol::ExtendReady{static_cast<std::uint32_t>(more.count())});
+  send(protocol::ExtendReady{static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(more.count(), 0, UINT32_MAX))});
 }
 
 void SuccessorDriver::run(const action::GoOnAlone&) {
@@ -237,6 +239,7 @@ void SuccessorDriver::run(const action::LeaveAgain&) {
                context_.generation);
   const milliseconds told{give_back_.drain_milliseconds};
   self_.leave(told.count() > 0 ? told : context_.options.deadlines.drain);
+  settle_requests(false);
 }
 
 void SuccessorDriver::run(const action::ForwardStop&) {
@@ -249,6 +252,7 @@ void SuccessorDriver::run(const action::GiveUp& give_up) {
   send(protocol::Failed{give_up.error.text()});
   settle_listeners(give_up.error);
   self_.leave(context_.options.deadlines.drain);
+  settle_requests(false);
 }
 
 // commit ---------------------------------------------------------------------
@@ -272,7 +276,13 @@ void SuccessorDriver::run(const action::Stay& stay) {
   } else {
     context_.board.change([](Status& status) { status.phase = Phase::idle; });
   }
-  for (const auto& then : std::exchange(on_commit_, {})) then();
+  auto free = context_.store->release_hold(context_.release);
+  if (!free) context_.log(LogLevel::warning, free.error().text());
+  settle_requests(true);
+}
+
+void SuccessorDriver::settle_requests(bool committed) {
+  for (const auto& then : std::exchange(on_settled_, {})) then(committed);
 }
 
 void SuccessorDriver::run(const action::SendCommitted&) {
@@ -304,8 +314,8 @@ void SuccessorDriver::note_incumbent_gone() {
   });
 }
 
-void SuccessorDriver::end_probation(std::function<void()> then) {
-  on_commit_.push_back(std::move(then));
+void SuccessorDriver::end_probation(std::function<void(bool)> then) {
+  on_settled_.push_back(std::move(then));
   send(protocol::EndProbation{});
 }
 

@@ -40,8 +40,9 @@ class SuccessorDriver {
   void ready() { feed(event::ApplicationReady{}); }
   void extend_ready(std::chrono::milliseconds more);
   void stop() { feed(event::SuccessorStopRequested{}); }
-  /// `then` runs once this generation is committed.
-  void end_probation(std::function<void()> then);
+  /// `then` runs once: true when this generation is committed, false when it
+  /// has to leave instead.
+  void end_probation(std::function<void(bool)> then);
   /// It coordinates its own upgrades from here on.
   bool committed() const {
     return machine_.step() == Successor::Step::committed;
@@ -75,6 +76,7 @@ class SuccessorDriver {
                     os::Received& received);
   void answer_health(std::uint32_t question);
   void send(const protocol::Message& message);
+  void settle_requests(bool committed);
   void settle_listeners(std::optional<Error> error);
   void watch_incumbent_leave();
   void note_incumbent_gone();
@@ -94,7 +96,7 @@ class SuccessorDriver {
   PeerEnd end_;
   protocol::Commit commit_;
   protocol::GiveBack give_back_;
-  std::vector<std::function<void()>> on_commit_;
+  std::vector<std::function<void(bool)>> on_settled_;
   std::chrono::steady_clock::time_point began_;
 
   std::mutex mutex_;

@@ -32,6 +32,12 @@ void ThisGeneration::set_on_yield(std::function<void()> callback) {
 void ThisGeneration::set_on_drain(std::function<void(Drain)> callback) {
   const std::lock_guard lock{mutex_};
   callbacks_.drain = std::move(callback);
+  if (!told_ || !callbacks_.drain) return;
+  // It leaves already: whoever comes late is told at once.
+  context_.mailbox->post([this, late = callbacks_.drain, told = *told_] {
+    call(
+        "on_drain", [late, told] { late(told); }, [] {});
+  });
 }
 void ThisGeneration::set_on_health(std::function<bool()> callback) {
   const std::lock_guard lock{mutex_};
@@ -44,6 +50,7 @@ ThisGeneration::Callbacks ThisGeneration::callbacks() const {
 }
 
 void ThisGeneration::accept(Done done) {
+  if (leaving_) return;  // the turn is of no use to it any more
   enqueue([this, done = std::move(done)](Done next) {
     call("on_take", callbacks().take, [this, done, next] {
       listeners_.resume();
@@ -82,9 +89,14 @@ void ThisGeneration::leave(std::chrono::milliseconds drain) {
   const auto deadline = std::chrono::steady_clock::now() + drain;
   enqueue([this, deadline](Done next) {
     listeners_.close([this, deadline, next] {
-      auto callback = callbacks().drain;
-      if (!callback) return next();
       const Drain told{std::make_shared<Drain::Impl>(Drain::Impl{deadline})};
+      std::function<void(Drain)> callback;
+      {
+        const std::lock_guard lock{mutex_};
+        told_ = told;
+        callback = callbacks_.drain;
+      }
+      if (!callback) return next();
       call(
           "on_drain", [callback, told] { callback(told); }, next);
     });

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -58,6 +59,7 @@ class ThisGeneration {
   mutable std::mutex mutex_;
   Callbacks callbacks_;
   std::deque<std::function<void(Done)>> steps_;
+  std::optional<Drain> told_;  ///< what on_drain was told, once it was
   bool busy_ = false;
   bool leaving_ = false;
 };

@@ -459,9 +459,25 @@ TEST(Coordinator, AnswersOnlyWhenTheSuccessorHasTakenOver) {
 
 TEST(Coordinator, TheCommitStandsIfTheSuccessorDoesNotAcknowledgeIt) {
   Coordinator machine = at(Step::confirming);
-  EXPECT_TRUE(machine.on(kClosed).empty());
   EXPECT_TRUE(has<action::AnswerAndLeave>(machine.on(kStepOver)));
   EXPECT_EQ(machine.step(), Step::leaving);
+}
+
+TEST(Coordinator, ServesOnWhenTheSuccessorCannotBeToldOfTheCommit) {
+  Coordinator machine = at(Step::confirming);
+  EXPECT_TRUE(has<action::KillSuccessor>(machine.on(kClosed)));
+  const auto actions = machine.on(kCrashed);
+  EXPECT_TRUE((in_order<action::RestoreRecord, action::Finish>(actions)));
+  EXPECT_TRUE(has<action::ResumeAccepting>(actions));
+  EXPECT_FALSE(machine.failure()->blames_release);
+  expect_the_next_upgrade_works(machine);
+}
+
+TEST(Coordinator, WhatTheIncumbentCouldNotGiveIsNotTheReleasesFault) {
+  Coordinator machine = at(Step::adopting);
+  machine.on(event::SuccessorFailed{{errc::handover_refused, ""}, false});
+  machine.on(kCrashed);
+  EXPECT_FALSE(machine.failure()->blames_release);
 }
 
 TEST(Coordinator, ServesOnWhenTheSuccessorDiesBeforeItHasTakenOver) {
@@ -521,7 +537,7 @@ TEST(Coordinator, AnExtensionMovesTheReadyDeadlineOnly) {
   Coordinator preparing = at(Step::preparing);
   const auto actions =
       preparing.on(event::ReadyExtended{std::chrono::milliseconds{1234}});
-  EXPECT_EQ(find<action::Arm>(actions)->instead.count(), 1234);
+  EXPECT_EQ(find<action::Arm>(actions)->instead->count(), 1234);
   Coordinator probation = at(Step::probation);
   EXPECT_TRUE(probation.on(event::ReadyExtended{}).empty());
 }

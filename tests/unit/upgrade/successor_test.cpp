@@ -113,7 +113,7 @@ TEST(Successor, OpensItsOwnListenersWhenTheIncumbentDiesBeforeItGaveThem) {
 
 TEST(Successor, FinishesPreparingAloneWhenTheIncumbentDies) {
   Successor machine = at(Step::initialising);
-  EXPECT_TRUE(machine.on(event::IncumbentGone{}).empty());
+  EXPECT_FALSE(has<action::TakeTurn>(machine.on(event::IncumbentGone{})));
   const auto ready = machine.on(event::ApplicationReady{});
   EXPECT_TRUE(has<action::TakeTurn>(ready));
   EXPECT_FALSE(has<action::SendReady>(ready));
@@ -142,6 +142,20 @@ TEST(Successor, TakesTheTurnAgainWhenTheIncumbentDiesWhileItGivesItBack) {
   EXPECT_FALSE(has<action::SendTurn>(actions));
   EXPECT_TRUE(has<action::TakeTurn>(actions));
   EXPECT_TRUE(has<action::RecordAlone>(machine.on(event::Accepting{})));
+}
+
+TEST(Successor, WhoIsLeftAloneNeverGivesUpForALostChannel) {
+  for (const Step step :
+       {Step::initialising, Step::taking, Step::giving_back}) {
+    Successor machine = at(step);
+    machine.on(kClosed);
+    const auto gone = machine.on(event::IncumbentGone{});
+    ASSERT_TRUE(has<action::ArmSuccessor>(gone));
+    EXPECT_NE(find<action::ArmSuccessor>(gone)->wait, Wait::lost);
+    if (step == Step::initialising) continue;  // its own deadline still holds
+    EXPECT_TRUE(machine.on(event::SuccessorExpired{}).empty());
+    EXPECT_EQ(machine.step(), step);
+  }
 }
 
 TEST(Successor, ALostChannelAloneIsNoDeath) {
