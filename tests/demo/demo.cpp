@@ -406,10 +406,11 @@ int run(const Settings& settings) {
 int main() {
   using namespace relaunch;
   try {
-    const auto settings = demo::read_settings(os::own_arguments().value());
+    const auto words = os::own_arguments().value();
+    const auto settings = demo::read_settings(words);
     if (!settings) {
       std::fwrite(demo::kUsage.data(), 1, demo::kUsage.size(), stdout);
-      return 64;
+      return words.back() == "--help" ? 0 : 64;
     }
     return demo::run(*settings);
   } catch (const std::exception& failure) {
