@@ -64,7 +64,9 @@ TEST(Files, ReaderSeesTheOldOrTheNewBytesDuringDurableWrites) {
   int reads = 0;
   while (!done) {
     const auto bytes = os::read_file(file, 1 << 20);
-    if (!bytes) continue;  // Windows: between the two names
+    if (!bytes && !replaces_in_one_step()) continue;
+    EXPECT_TRUE(bytes) << bytes.error().text();
+    if (!bytes) break;
     ++reads;
     EXPECT_TRUE(*bytes == first || *bytes == second) << bytes->size();
   }
@@ -100,7 +102,7 @@ bool make_link(const fs::path& to, const fs::path& link, bool folder) {
 TEST(Files, SymbolicLinksAreNotFollowed) {
   const ScratchFolder scratch;
   write_file(scratch / "file", "secret");
-  fs::create_directory(scratch / "folder");
+  ASSERT_TRUE(os::make_private_folder(scratch / "folder"));
   if (!make_link(scratch / "file", scratch / "link", false) ||
       !make_link(scratch / "folder", scratch / "folder-link", true)) {
     GTEST_SKIP() << "symbolic links cannot be made here";

@@ -29,6 +29,9 @@ std::string killed_text();
 
 /// False: files have no mode bits for group and others here.
 bool has_mode_bits();
+/// False: at the moment when a file is replaced a reader may be refused, or
+/// find no file of this name.
+bool replaces_in_one_step();
 
 /// For one connection, 20 seconds at most; empty: none came. As a server may
 /// accept on a listener that other processes share.

@@ -50,6 +50,8 @@ std::string killed_text() { return "signal 9 (Killed)"; }
 
 bool has_mode_bits() { return true; }
 
+bool replaces_in_one_step() { return true; }
+
 os::Socket accept_one(native_socket listener) {
   pollfd ready{listener, POLLIN, 0};
   if (::poll(&ready, 1, 20'000) != 1) return {};

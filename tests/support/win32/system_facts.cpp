@@ -76,6 +76,8 @@ std::string killed_text() { return "exit code 137"; }
 
 bool has_mode_bits() { return false; }
 
+bool replaces_in_one_step() { return false; }
+
 os::Socket accept_one(native_socket listener) {
   WSAPOLLFD ready{listener, POLLRDNORM, 0};
   if (WSAPoll(&ready, 1, 20'000) != 1) return {};
