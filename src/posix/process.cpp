@@ -163,10 +163,11 @@ std::string ExitStatus::text() const {
   return "exit status unknown";
 }
 
-bool Process::gone() const {
+bool Process::gone(std::chrono::milliseconds patience) const {
   if (!handle_) return true;
   pollfd ended{handle_.get(), POLLIN, 0};
-  return uninterrupted([&] { return ::poll(&ended, 1, 0); }) > 0;
+  const int limit = static_cast<int>(patience.count());
+  return uninterrupted([&] { return ::poll(&ended, 1, limit); }) > 0;
 }
 
 ExitStatus Process::exit_status() {

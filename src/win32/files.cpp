@@ -250,14 +250,21 @@ fs::path aside_name(const fs::path& file, ProcessId pid) {
 Result<fs::path> move_running_file_aside(const fs::path& file) {
   const auto image = win32::running_image_path();
   const fs::path aside = aside_name(file, own_process_id());
-  // What has that name is of a process that had our number before.
+  fs::path fresh = aside;
+  fresh += L".copy";
+  // What has these names is of a process that had our number before.
+  DeleteFileW(fresh.c_str());
+  if (auto copied = os::copy_file(file, fresh); !copied) return copied.error();
   if (!MoveFileExW(file.c_str(), aside.c_str(), MOVEFILE_REPLACE_EXISTING)) {
-    return cannot("move aside", file, "MoveFileExW");
+    const Error why = cannot("move aside", file, "MoveFileExW");
+    DeleteFileW(fresh.c_str());
+    return why;
   }
-  if (auto copied = os::copy_file(aside, file); !copied) {
-    // A copy that was cut short removes itself.
-    MoveFileExW(aside.c_str(), file.c_str(), MOVEFILE_REPLACE_EXISTING);
-    return copied.error();
+  if (!MoveFileExW(fresh.c_str(), file.c_str(), 0)) {
+    const Error why = cannot("put a copy back as", file, "MoveFileExW");
+    MoveFileExW(aside.c_str(), file.c_str(), 0);
+    DeleteFileW(fresh.c_str());
+    return why;
   }
   std::error_code ignored;
   if (image && same_path(*image, fs::absolute(file, ignored))) {

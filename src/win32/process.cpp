@@ -18,10 +18,11 @@ std::string ExitStatus::text() const {
   return buffer.data();
 }
 
-bool Process::gone() const {
+bool Process::gone(std::chrono::milliseconds patience) const {
   // kNoHandle is this very process to every call below.
   if (!handle_) return true;
-  return WaitForSingleObject(handle_.get(), 0) == WAIT_OBJECT_0;
+  const auto limit = static_cast<DWORD>(patience.count());
+  return WaitForSingleObject(handle_.get(), limit) == WAIT_OBJECT_0;
 }
 
 ExitStatus Process::exit_status() {

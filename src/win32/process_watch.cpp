@@ -30,7 +30,13 @@ Result<ProcessWatch> ProcessWatch::start(boost::asio::io_context& io,
         copy.error().code(),
         text::cat("cannot watch process ", process.id(), ": DuplicateHandle")};
   }
-  auto impl = std::make_shared<Impl>(io, std::move(*copy), std::move(on_gone));
+  std::shared_ptr<Impl> impl;
+  try {
+    impl = std::make_shared<Impl>(io, std::move(*copy), std::move(on_gone));
+  } catch (const boost::system::system_error& failure) {
+    return Error{failure.code(),
+                 text::cat("cannot watch process ", process.id())};
+  }
   impl->object.async_wait([impl](const boost::system::error_code& error) {
     if (error || !impl->on_gone) return;
     std::exchange(impl->on_gone, nullptr)();

@@ -28,6 +28,44 @@ Start start_hello(const std::vector<std::string>& words) {
   return {result.status.code, result.output};
 }
 
+TEST(Hello, ReadingTheUpdatePathChangesNothing) {
+  ServerUnderTest server;
+  server.next_build({{"greeting", "two"}});
+  HttpRequest request;
+  request.path = "/update";
+  for (const char* method : {"GET", "PUT"}) {
+    request.method = method;
+    const auto answer = http_call(server.port(), request, kStepDeadline);
+    EXPECT_EQ(answer.value().status, 405u) << method;
+    EXPECT_EQ(answer.value().header("Allow"), "POST") << method;
+  }
+  EXPECT_EQ(server.status().phase, "idle");
+  EXPECT_EQ(server.status().last_outcome, "");
+  EXPECT_EQ(server.hello(), "one");
+}
+
+TEST(Hello, OutcomeAndStatusTellWhenEachPhaseBegan) {
+  ServerUnderTest server;
+  const std::string outcome = server.update_to({{"greeting", "two"}}).outcome;
+  std::size_t at = outcome.find("began_us=");
+  ASSERT_NE(at, std::string::npos) << outcome;
+  std::uint64_t before = 0;
+  for (const char* phase : {"build:", "stage:", "launch:", "prepare:",
+                            "switch:", "probation:", "commit:"}) {
+    at = outcome.find(phase, at);
+    ASSERT_NE(at, std::string::npos) << phase << " in " << outcome;
+    const std::uint64_t began =
+        std::stoull(outcome.substr(at + std::string_view{phase}.size()));
+    EXPECT_GE(began, before) << phase << " in " << outcome;
+    before = began;
+  }
+  const std::string status = server.get(server.port(), "/status");
+  for (const char* phase :
+       {"launch", "prepare", "switch", "probation", "commit"}) {
+    EXPECT_THAT(status, HasSubstr('"' + std::string{phase} + '"'));
+  }
+}
+
 TEST(Hello, PortInUseIsNamedAndWhoServesThereIsLeftAlone) {
   ServerUnderTest server;
   ScratchFolder scratch;

@@ -131,6 +131,24 @@ TEST(Drain, IdleConnectionGetsOneMoreAnswer) {
   EXPECT_TRUE(server.wait_alone(2)) << server.process().output();
 }
 
+TEST(Drain, IdleConnectionIsClosedUnaskedOnlyAtTheDeadline) {
+  ServerUnderTest server({.settings = {{"drain", "1500"}}});
+  HttpRequest request;
+  request.path = "/hello";
+  request.keep_alive = true;
+  auto connection = HttpConnection::open(server.port(), kStepDeadline).value();
+  connection.send(request, kStepDeadline).value();
+  EXPECT_TRUE(connection.receive(kStepDeadline).value().keep_alive);
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_THAT(server.update_to({{"greeting", "two"}}).outcome,
+              StartsWith("done generation=2"));
+  EXPECT_TRUE(connection.wait_closed(kStepDeadline).has_value());
+  EXPECT_GE(std::chrono::steady_clock::now() - began,
+            std::chrono::milliseconds{1250});
+  EXPECT_TRUE(server.wait_alone(2)) << server.process().output();
+  EXPECT_TRUE(server.process().first_exit_status()->success());
+}
+
 TEST(Drain, StuckRequestIsAskedThenKilledAndReported) {
   ServerUnderTest server({.first = {{"greeting", "one"}, {"stuck_drain", "1"}},
                           .settings = {{"drain", "400"}, {"grace", "300"}}});

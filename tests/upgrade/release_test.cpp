@@ -9,11 +9,20 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::size_t starts(ServerUnderTest& server) {
-  const auto lines = server.process().lines();
-  return static_cast<std::size_t>(std::count_if(
-      lines.begin(), lines.end(),
-      [](const std::string& line) { return line.starts_with("started "); }));
+/// How many generations were started. A line that one has printed is read a
+/// moment later, so it waits until it has read as many as are expected.
+std::size_t starts(ServerUnderTest& server, std::size_t expected) {
+  const auto count = [&] {
+    const auto lines = server.process().lines();
+    return static_cast<std::size_t>(std::count_if(
+        lines.begin(), lines.end(),
+        [](const std::string& line) { return line.starts_with("started "); }));
+  };
+  while (count() < expected) {
+    const std::size_t read = server.process().lines().size();
+    if (!server.process().wait_for_line_after(read, "", kStepDeadline)) break;
+  }
+  return count();
 }
 
 TEST(Release, UnchangedBuildIsNothingToDoUnlessForced) {
@@ -22,7 +31,7 @@ TEST(Release, UnchangedBuildIsNothingToDoUnlessForced) {
   EXPECT_THAT(server.update_to(two).outcome, StartsWith("done generation=2"));
   EXPECT_THAT(server.update_to(two).outcome,
               StartsWith("nothing to do generation=2"));
-  EXPECT_EQ(starts(server), 2u);
+  EXPECT_EQ(starts(server, 2), 2u);
   EXPECT_THAT(server.update_to(two, "force=1").outcome,
               StartsWith("done generation=3"))
       << server.process().output();
@@ -40,12 +49,12 @@ TEST(Release, FailedOneIsHeldUntilForcedOrAnotherBuildAppears) {
   ServerUnderTest server;
   const Recipe bad{{"exit_at_start", "7"}};
   EXPECT_THAT(server.update_to(bad).outcome, HasSubstr("exit code 7"));
-  EXPECT_EQ(starts(server), 2u);
+  EXPECT_EQ(starts(server, 2), 2u);
   EXPECT_THAT(server.update_to(bad).outcome, StartsWith("failed in stage: "));
-  EXPECT_EQ(starts(server), 2u);
+  EXPECT_EQ(starts(server, 2), 2u);
   EXPECT_THAT(server.update_to(bad, "force=1").outcome,
               HasSubstr("exit code 7"));
-  EXPECT_EQ(starts(server), 3u);
+  EXPECT_EQ(starts(server, 3), 3u);
   expect_untouched(server);
   expect_next_upgrade_works(server);
 }

@@ -4,7 +4,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "common/base/text.hpp"
@@ -255,11 +254,7 @@ void Runner::Impl::abandon() {
   pipe.reset();
   if (!process) return;
   process.kill_tree();
-  const auto deadline = steady_clock::now() + milliseconds{500};
-  while (!process.gone() && steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(milliseconds{1});
-  }
-  if (process.gone()) process.exit_status();  // leaves no zombie
+  if (process.gone(milliseconds{500})) process.exit_status();  // no zombie
 }
 
 Runner::Runner(boost::asio::io_context& io)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -69,8 +70,9 @@ class Process {
   ProcessId id() const { return id_; }
   native_handle handle() const { return handle_.get(); }
 
-  /// True when it has ended (POSIX: the pidfd is readable; a zombie has ended).
-  bool gone() const;
+  /// True when it has ended (POSIX: the pidfd is readable; a zombie has
+  /// ended). Waits for that at most so long.
+  bool gone(std::chrono::milliseconds patience = {}) const;
   /// Reaps it where it is our child. Call when gone() is true; answers
   /// `unknown` if the host program took the status away (SIGCHLD ignored, a
   /// wait for everything) or the process was never our child.

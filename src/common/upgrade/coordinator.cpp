@@ -258,7 +258,7 @@ CoordinatorActions Coordinator::in_probation(const CoordinatorEvent& event) {
     if (probation_over_) return commit();
     return {action::Arm{Timer::health, Wait::health_interval, {}}};
   }
-  if (as<event::ProbationEnded>(event)) return commit();
+  if (as<event::ProbationEnded>(event) && !lost_) return commit();
   if (is_step_expiry(event)) {
     // It must answer once more before it may stay.
     probation_over_ = true;
@@ -336,7 +336,7 @@ CoordinatorActions Coordinator::in_confirming(const CoordinatorEvent& event) {
     note_failure(lost->error, false);
     return kill_successor();
   }
-  if (!as<event::CommitAcknowledged>(event) && !as<event::Expired>(event)) {
+  if (!as<event::CommitAcknowledged>(event) && !is_step_expiry(event)) {
     return {};
   }
   step_ = Step::leaving;
