@@ -18,8 +18,9 @@ std::size_t starts(ServerUnderTest& server, std::size_t expected) {
         lines.begin(), lines.end(),
         [](const std::string& line) { return line.starts_with("started "); }));
   };
-  while (count() < expected) {
+  for (;;) {
     const std::size_t read = server.process().lines().size();
+    if (count() >= expected) break;
     if (!server.process().wait_for_line_after(read, "", kStepDeadline)) break;
   }
   return count();
