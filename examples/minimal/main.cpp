@@ -24,8 +24,11 @@ awaitable<void> serve(tcp::socket peer, relaunch::Upgrader& upgrader) {
 
 awaitable<void> accept_all(relaunch::asio::Acceptor& acceptor,
                            relaunch::Upgrader& upgrader) {
-  for (;;) {  // ends when this generation accepts no more
-    tcp::socket peer = co_await acceptor.async_accept(use_awaitable);
+  for (;;) {
+    auto [failure, peer] =
+        co_await acceptor.async_accept(as_tuple(use_awaitable));
+    if (failure == error::operation_aborted) co_return;  // it has to leave
+    if (failure) continue;
     co_spawn(acceptor.get_executor(), serve(std::move(peer), upgrader),
              detached);
   }
