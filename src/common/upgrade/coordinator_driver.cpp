@@ -55,21 +55,14 @@ void CoordinatorDriver::request(UpgradeRequest request, OnLine on_line,
   feed(event::Requested{build});
 }
 
-// Actions may cause events at once: they wait until the actions of the event
-// before have all run.
 void CoordinatorDriver::feed(CoordinatorEvent event) {
-  events_.push_back(std::move(event));
-  if (std::exchange(running_, true)) return;
-  while (!events_.empty()) {
-    const CoordinatorEvent next = std::move(events_.front());
-    events_.pop_front();
+  events_.feed(std::move(event), [this](const CoordinatorEvent& next) {
     const auto actions = machine_.on(next);
     note_phase();
     for (const auto& action : actions) {
       std::visit([this](const auto& what) { run(what); }, action);
     }
-  }
-  running_ = false;
+  });
 }
 
 void CoordinatorDriver::note_phase() {

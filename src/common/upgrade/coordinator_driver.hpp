@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +14,7 @@
 #include "common/upgrade/coordinator.hpp"
 #include "common/upgrade/deadline_timer.hpp"
 #include "common/upgrade/departures.hpp"
+#include "common/upgrade/event_queue.hpp"
 #include "common/upgrade/release_maker.hpp"
 #include "common/upgrade/this_generation.hpp"
 
@@ -90,8 +90,7 @@ class CoordinatorDriver {
   DeadlineTimer step_timer_;
   DeadlineTimer health_timer_;
   DeadlineTimer lost_timer_;
-  std::deque<CoordinatorEvent> events_;
-  bool running_ = false;
+  EventQueue<CoordinatorEvent> events_;
   std::uint64_t pauses_ = 0;
   std::unique_ptr<Attempt> attempt_;
   /// Who asked while an upgrade was under way, until they are refused.

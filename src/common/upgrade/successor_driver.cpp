@@ -51,18 +51,13 @@ Result<void> SuccessorDriver::watch_incumbent(os::Process incumbent) {
 }
 
 void SuccessorDriver::feed(SuccessorEvent event) {
-  events_.push_back(std::move(event));
-  if (std::exchange(running_, true)) return;
-  while (!events_.empty()) {
-    const SuccessorEvent next = std::move(events_.front());
-    events_.pop_front();
+  events_.feed(std::move(event), [this](const SuccessorEvent& next) {
     const auto actions = machine_.on(next);
     note_phase();
     for (const auto& action : actions) {
       std::visit([this](const auto& what) { run(what); }, action);
     }
-  }
-  running_ = false;
+  });
 }
 
 void SuccessorDriver::note_phase() {

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -17,6 +16,7 @@
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/deadline_timer.hpp"
 #include "common/upgrade/departures.hpp"
+#include "common/upgrade/event_queue.hpp"
 #include "common/upgrade/peer_end.hpp"
 #include "common/upgrade/successor.hpp"
 #include "common/upgrade/this_generation.hpp"
@@ -87,8 +87,7 @@ class SuccessorDriver {
   Successor machine_;
   Phase noted_ = Phase::idle;
   DeadlineTimer timer_;
-  std::deque<SuccessorEvent> events_;
-  bool running_ = false;
+  EventQueue<SuccessorEvent> events_;
   std::unique_ptr<os::Channel> channel_;
   os::Process incumbent_;
   std::uint32_t incumbent_generation_ = 0;
