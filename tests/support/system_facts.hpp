@@ -12,7 +12,7 @@
 namespace relaunch::test {
 
 /// One text for each open handle of this process, for a census. POSIX: its
-/// number and what it is; Windows: its value and the number of its kind.
+/// number and what it is; Windows: its value.
 std::vector<std::string> list_open_handles();
 
 /// Every child that is started in the ordinary way would get it.
