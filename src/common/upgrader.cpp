@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/os/fault.hpp"
 #include "common/os/files.hpp"
 #include "common/os/listener.hpp"
 #include "common/os/stop_request.hpp"
@@ -159,6 +160,7 @@ Upgrader::Impl::Impl(Options options)
   coordinator =
       std::make_unique<upgrade::CoordinatorDriver>(context, self, *departures);
   if (inheritance) {
+    os::set_fault_role("successor");
     successor = std::make_unique<upgrade::SuccessorDriver>(
         context, self, *departures, std::move(inheritance->channel),
         inheritance->incumbent);

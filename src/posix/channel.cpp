@@ -11,6 +11,7 @@
 #include <deque>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "posix/message.hpp"
 #include "posix/posix.hpp"
 
@@ -360,7 +361,8 @@ void Channel::close_after_sending(std::function<void()> on_closed) {
 
 Result<ChannelPair> make_channel_pair() {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+  if (fault("channel.pair") ||
+      ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
                    ends) != 0) {
     return Error{last_error(), "cannot make a channel: socketpair"};
   }

@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "posix/posix.hpp"
 
 namespace relaunch::os {
@@ -45,12 +46,14 @@ class Unfinished {
 };
 
 Handle open_file(const fs::path& file, int flags, mode_t mode = 0) {
+  if (fault("file.open")) return {};
   return Handle{uninterrupted([&] {
     return ::open(file.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode);
   })};
 }
 
 bool write_all(int file, std::string_view bytes) {
+  if (fault("file.write")) return false;
   while (!bytes.empty()) {
     const ssize_t size = uninterrupted(
         [&] { return ::write(file, bytes.data(), bytes.size()); });
@@ -97,6 +100,7 @@ bool copy_by_reading(int from, int to) {
 // Shared blocks if the file system can, else copied inside the kernel, else
 // through this process.
 bool copy_bytes(int from, int to) {
+  if (fault("file.copy")) return false;
   if (::ioctl(to, FICLONE, from) == 0) return true;
   constexpr std::size_t kMost = std::size_t{1} << 30;
   bool begun = false;
@@ -160,6 +164,7 @@ Result<void> make_private_folder(const fs::path& given) {
   if (failure) {
     return Error{failure, cat("cannot make folder ", folder_of(folder))};
   }
+  if (fault("folder.make")) return failed("make folder", folder, "mkdir");
   if (::mkdir(folder.c_str(), 0700) == 0) return {};
   if (errno != EEXIST) return failed("make folder", folder, "mkdir");
   return check_private_folder(folder);
@@ -197,8 +202,10 @@ Result<void> write_durably(const fs::path& file, std::string_view bytes) {
   if (!open) return failed("write", file, "make a temporary file");
   Unfinished temporary{name};
   if (!write_all(open.get(), bytes)) return failed("write", file, "write");
-  if (::fsync(open.get()) != 0) return failed("write", file, "fsync");
-  if (::rename(name.c_str(), file.c_str()) != 0) {
+  if (fault("file.sync") || ::fsync(open.get()) != 0) {
+    return failed("write", file, "fsync");
+  }
+  if (fault("file.rename") || ::rename(name.c_str(), file.c_str()) != 0) {
     return failed("write", file, "rename");
   }
   temporary.finish();
@@ -239,7 +246,9 @@ Result<void> copy_file(const fs::path& from, const fs::path& to) {
 Result<void> sync_file(const fs::path& file) {
   const Handle open = open_file(file, O_RDONLY | O_NONBLOCK);
   if (!open) return failed("sync", file, "open");
-  if (::fsync(open.get()) != 0) return failed("sync", file, "fsync");
+  if (fault("file.sync") || ::fsync(open.get()) != 0) {
+    return failed("sync", file, "fsync");
+  }
   return {};
 }
 
@@ -286,7 +295,7 @@ Result<fs::path> move_running_file_aside(const fs::path& file) {
   const auto copied = os::copy_file(file, fresh);
   if (!copied) return copied.error();
   Unfinished unfinished{fresh};
-  if (::rename(file.c_str(), aside.c_str()) != 0) {
+  if (fault("file.rename") || ::rename(file.c_str(), aside.c_str()) != 0) {
     return failed("move aside", file, "rename");
   }
   if (::rename(fresh.c_str(), file.c_str()) != 0) {

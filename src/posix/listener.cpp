@@ -7,6 +7,7 @@
 #include <climits>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "posix/posix.hpp"
 
 namespace relaunch::os {
@@ -45,6 +46,7 @@ Result<Socket> open_listener(const Address& address) {
                  cat("cannot listen on ", address.text(), ": ", call)};
   };
   const int family = address.is_v6() ? AF_INET6 : AF_INET;
+  if (fault("listener.open")) return failed("socket");
   Socket socket{
       ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!socket) return failed("socket");

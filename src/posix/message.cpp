@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "common/os/fault.hpp"
 #include "posix/posix.hpp"
 
 namespace relaunch::os {
@@ -58,6 +59,7 @@ ssize_t send_message(int socket, std::string_view bytes,
     header->cmsg_len = CMSG_LEN(handles.size_bytes());
     std::memcpy(CMSG_DATA(header), handles.data(), handles.size_bytes());
   }
+  if (fault(handles.empty() ? "channel.send" : "handle.give")) return -1;
   return uninterrupted(
       [&] { return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
 }
@@ -65,6 +67,7 @@ ssize_t send_message(int socket, std::string_view bytes,
 // A plain read would drop descriptors silently, so only recvmsg is used.
 ssize_t receive_message(int socket, std::span<char> buffer,
                         std::deque<Handle>& handles, bool& truncated) {
+  if (fault("channel.receive")) return -1;
   ControlSpace control = {};
   iovec piece{buffer.data(), buffer.size()};
   msghdr message = {};
@@ -77,7 +80,8 @@ ssize_t receive_message(int socket, std::span<char> buffer,
   });
   const int kept = errno;
   if (size >= 0) take_handles(message, handles);
-  truncated = size >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
+  truncated = size >= 0 && ((message.msg_flags & MSG_CTRUNC) != 0 ||
+                            (!handles.empty() && fault("handle.take")));
   errno = kept;
   return size;
 }

@@ -7,6 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 
+#include "common/os/fault.hpp"
 #include "common/os/process.hpp"
 #include "posix/posix.hpp"
 
@@ -79,7 +80,7 @@ OutputPipe::~OutputPipe() = default;
 
 Result<OutputPipe> OutputPipe::open(asio::io_context& io) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
+  if (fault("output.open") || ::pipe2(ends, O_CLOEXEC) != 0) {
     return Error{last_error(), "cannot make a pipe: pipe2"};
   }
   Handle ours{ends[0]};

@@ -16,6 +16,7 @@
 #include <set>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "posix/posix.hpp"
 #include "posix/spawn.hpp"
 
@@ -25,6 +26,7 @@ namespace {
 using text::cat;
 
 Handle open_pidfd(ProcessId id) {
+  if (fault("process.open")) return {};
   return Handle{
       static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(id), 0U))};
 }
@@ -248,6 +250,10 @@ Result<Process> launch(const LaunchRequest& request) {
   plan.output = request.output;
   plan.new_session = request.own_tree;
 
+  if (fault("process.launch")) {
+    return Error{last_error(), cat("cannot start ", request.executable, ": ",
+                                   name_of(SpawnStep::clone))};
+  }
   Spawned child = spawn(plan);
   if (child.error != 0) {
     std::string context = cat("cannot start ", request.executable, ": ",

@@ -3,6 +3,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "common/os/process.hpp"
 #include "posix/posix.hpp"
 
@@ -30,7 +31,7 @@ Result<ProcessWatch> ProcessWatch::start(asio::io_context& io,
                                          std::function<void()> on_gone) {
   // Its own copy, so that the process need not outlive the watch.
   Handle copy{::fcntl(process.handle(), F_DUPFD_CLOEXEC, 0)};
-  if (!copy) {
+  if (fault("process.watch") || !copy) {
     return Error{last_error(),
                  text::cat("cannot watch process ", process.id(), ": dup")};
   }

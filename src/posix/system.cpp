@@ -31,6 +31,8 @@ std::error_code last_error() { return {errno, std::system_category()}; }
 
 std::error_code last_socket_error() { return last_error(); }
 
+void set_last_error(int number) { errno = number; }
+
 ProcessId own_process_id() { return static_cast<ProcessId>(::getpid()); }
 
 native_handle handle_from_number(std::uintptr_t number) {

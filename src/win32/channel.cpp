@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "win32/transfer.hpp"
 #include "win32/win32.hpp"
 
@@ -124,6 +125,9 @@ void Channel::Impl::read() {
                                   std::size_t size) {
         if (!self->reading()) return;
         if (error) return self->lose(lost(error, "read from"));
+        if (fault("channel.receive")) {
+          return self->lose(lost(last_error(), "read from"));
+        }
         self->reader.append({self->buffer.data(), size});
         self->take_frames();
       });
@@ -189,6 +193,7 @@ void Channel::Impl::pump() {
 // of them must be closed in the receiver when the link breaks.
 Result<void> Channel::Impl::encode_front() {
   Pending& front = queue.front();
+  if (fault("channel.send")) return lost(last_error(), "write to");
   auto given_now = win32::give(receiver, front.handles);
   if (!given_now) return given_now.error();
   given = std::move(*given_now);

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "win32/win32.hpp"
 
 namespace relaunch::os {
@@ -39,12 +40,13 @@ Result<void> write_all(const Handle& file, const fs::path& path,
     const DWORD size =
         static_cast<DWORD>(std::min<std::size_t>(bytes.size(), 1 << 20));
     DWORD written = 0;
-    if (!WriteFile(file.get(), bytes.data(), size, &written, nullptr)) {
+    if (fault("file.write") ||
+        !WriteFile(file.get(), bytes.data(), size, &written, nullptr)) {
       return cannot("write", path, "WriteFile");
     }
     bytes.remove_prefix(written);
   }
-  if (!FlushFileBuffers(file.get())) {
+  if (fault("file.sync") || !FlushFileBuffers(file.get())) {
     return cannot("write", path, "FlushFileBuffers");
   }
   return {};
@@ -101,7 +103,8 @@ bool replace_patiently(const fs::path& from, const fs::path& to) {
   constexpr DWORD kPauseMs = 1;
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
-    if (MoveFileExW(from.c_str(), to.c_str(),
+    if (!fault("file.rename") &&
+        MoveFileExW(from.c_str(), to.c_str(),
                     MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
       return true;
     }
@@ -127,6 +130,9 @@ bool same_path(const fs::path& a, const fs::path& b) {
 }  // namespace
 
 Result<void> make_private_folder(const fs::path& folder) {
+  if (fault("folder.make")) {
+    return cannot("make folder", folder, "CreateDirectoryW");
+  }
   std::error_code failed;
   fs::create_directories(folder, failed);
   const DWORD attributes = GetFileAttributesW(folder.c_str());
@@ -144,7 +150,7 @@ Result<std::string> read_file(const fs::path& file, std::size_t limit) {
   const Handle opened{CreateFileW(
       file.c_str(), GENERIC_READ, kShareAll, nullptr, OPEN_EXISTING,
       FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT, nullptr)};
-  if (!opened) return cannot("read", file, "CreateFileW");
+  if (fault("file.open") || !opened) return cannot("read", file, "CreateFileW");
   BY_HANDLE_FILE_INFORMATION info{};
   if (!GetFileInformationByHandle(opened.get(), &info)) {
     return cannot("read", file, "GetFileInformationByHandle");
@@ -183,7 +189,8 @@ Result<void> write_durably(const fs::path& file, std::string_view bytes) {
 }
 
 Result<void> copy_file(const fs::path& from, const fs::path& to) {
-  if (CopyFileW(from.c_str(), to.c_str(), TRUE)) return {};
+  if (!fault("file.copy") && CopyFileW(from.c_str(), to.c_str(), TRUE))
+    return {};
   const DWORD code = GetLastError();
   return win32::failure(
       text::cat("cannot copy ", from, " to ", to, ": CopyFileW"), code);
@@ -204,7 +211,7 @@ Result<void> sync_file(const fs::path& file) {
                                   nullptr)};
   if (!opened) {
     result = cannot("sync", file, "CreateFileW");
-  } else if (!FlushFileBuffers(opened.get())) {
+  } else if (fault("file.sync") || !FlushFileBuffers(opened.get())) {
     result = cannot("sync", file, "FlushFileBuffers");
   }
   if (read_only) SetFileAttributesW(file.c_str(), attributes);
@@ -255,7 +262,8 @@ Result<fs::path> move_running_file_aside(const fs::path& file) {
   // What has these names is of a process that had our number before.
   DeleteFileW(fresh.c_str());
   if (auto copied = os::copy_file(file, fresh); !copied) return copied.error();
-  if (!MoveFileExW(file.c_str(), aside.c_str(), MOVEFILE_REPLACE_EXISTING)) {
+  if (fault("file.rename") ||
+      !MoveFileExW(file.c_str(), aside.c_str(), MOVEFILE_REPLACE_EXISTING)) {
     const Error why = cannot("move aside", file, "MoveFileExW");
     DeleteFileW(fresh.c_str());
     return why;

@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "common/os/process.hpp"
 #include "win32/win32.hpp"
 
@@ -249,7 +250,8 @@ Result<Started> create(const LaunchRequest& request, std::wstring line,
   if (inherit) flags |= EXTENDED_STARTUPINFO_PRESENT;
   PROCESS_INFORMATION info{};
   const auto attempt = [&] {
-    return CreateProcessW(request.executable.c_str(), line.data(), nullptr,
+    return !fault("process.launch") &&
+           CreateProcessW(request.executable.c_str(), line.data(), nullptr,
                           nullptr, inherit ? TRUE : FALSE, flags,
                           environment.data(),
                           folder.empty() ? nullptr : folder.c_str(),

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "win32/win32.hpp"
 
 namespace relaunch::os {
@@ -99,7 +100,9 @@ Result<Socket> open_listener(const Address& address) {
   Socket socket{WSASocketW(address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM,
                            IPPROTO_TCP, nullptr, 0,
                            WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
-  if (!socket) return cannot_listen(address, "WSASocketW");
+  if (fault("listener.open") || !socket) {
+    return cannot_listen(address, "WSASocketW");
+  }
   if (set_option(socket.get(), SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1) != 0) {
     return cannot_listen(address, "setsockopt SO_EXCLUSIVEADDRUSE");
   }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <random>
 
+#include "common/os/fault.hpp"
 #include "win32/win32.hpp"
 
 // It needs the types of windows.h.
@@ -73,6 +74,9 @@ Result<PipePair> make_pipe(DWORD access, DWORD client_flags) {
   SECURITY_ATTRIBUTES security{sizeof security, descriptor->get(), FALSE};
   const std::wstring name = unguessable_name();
   constexpr DWORD kBuffer = 64 * 1024;
+  if (fault(access == PIPE_ACCESS_DUPLEX ? "channel.pair" : "output.open")) {
+    return failure("cannot make a pipe: CreateNamedPipeW");
+  }
   PipePair pair;
   pair.server = Handle{CreateNamedPipeW(
       name.c_str(),

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "win32/win32.hpp"
 
 namespace relaunch::os {
@@ -74,6 +75,11 @@ Result<Handle> own_process_handle() {
 }
 
 Result<Process> open_process(ProcessId id) {
+  if (fault("process.open")) {
+    const DWORD code = GetLastError();
+    return win32::failure(
+        text::cat("cannot open process ", id, ": OpenProcess"), code);
+  }
   constexpr DWORD kRights =
       SYNCHRONIZE | PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION;
   // To duplicate handles into it is what a channel to it needs; a process with

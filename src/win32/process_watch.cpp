@@ -1,6 +1,7 @@
 #include <boost/asio/windows/object_handle.hpp>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "common/os/process.hpp"
 #include "win32/win32.hpp"
 
@@ -24,7 +25,9 @@ Result<ProcessWatch> ProcessWatch::start(boost::asio::io_context& io,
                                          const Process& process,
                                          std::function<void()> on_gone) {
   // A handle of its own: the Process may be destroyed meanwhile.
-  auto copy = win32::duplicate(process.handle(), false);
+  auto copy = fault("process.watch")
+                  ? win32::failure("cannot duplicate a handle")
+                  : win32::duplicate(process.handle(), false);
   if (!copy) {
     return Error{
         copy.error().code(),

@@ -21,6 +21,11 @@ std::error_code last_socket_error() {
                                    boost::system::system_category()};
 }
 
+void set_last_error(int number) {
+  // Winsock keeps its last error in the same place.
+  SetLastError(static_cast<DWORD>(number));
+}
+
 ProcessId own_process_id() { return GetCurrentProcessId(); }
 
 native_handle handle_from_number(std::uintptr_t number) {

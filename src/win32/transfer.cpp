@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/os/fault.hpp"
 #include "common/os/listener.hpp"
 
 namespace relaunch::os::win32 {
@@ -36,7 +37,8 @@ Result<void> GivenHandles::add(const SendSocket& socket, ProcessId receiver) {
   WSAPROTOCOL_INFOW info{};
   // What the system has prepared in the receiver cannot be taken back before
   // the receiver has used it; when this frame fails, the receiver is ended.
-  if (WSADuplicateSocketW(socket.socket, receiver, &info) != 0) {
+  if (fault("handle.give") ||
+      WSADuplicateSocketW(socket.socket, receiver, &info) != 0) {
     const std::error_code code = last_socket_error();
     return Error{code, text::cat("cannot give a socket to process ", receiver,
                                  ": WSADuplicateSocketW")};
@@ -51,7 +53,8 @@ Result<void> GivenHandles::add(const SendHandle& handle) {
   if (handle.handle == nullptr || handle.handle == kNoHandle) {
     return failure("cannot give a handle away", ERROR_INVALID_HANDLE);
   }
-  if (!DuplicateHandle(GetCurrentProcess(), handle.handle, process_, &value, 0,
+  if (fault("handle.give") ||
+      !DuplicateHandle(GetCurrentProcess(), handle.handle, process_, &value, 0,
                        FALSE, DUPLICATE_SAME_ACCESS)) {
     return failure("cannot give a handle away: DuplicateHandle");
   }
@@ -117,7 +120,7 @@ Result<Incoming> adopt_socket(std::string_view entry) {
   Socket socket{WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
                            FROM_PROTOCOL_INFO, &info, 0,
                            WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
-  if (!socket) {
+  if (fault("handle.take") || !socket) {
     return Error{last_socket_error(), "cannot adopt a socket: WSASocketW"};
   }
   return Incoming{std::move(socket)};

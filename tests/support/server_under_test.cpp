@@ -79,6 +79,9 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
   }
   request.folder = folder_.path();
   request.environment = os::own_environment();
+  fs::create_directory(folder_ / "faults");
+  request.environment.push_back("RELAUNCH_FAULTS=" +
+                                text::utf8(folder_ / "faults"));
   process_ = std::make_unique<ServerProcess>(std::move(request));
   if (!setup.wait_until_serving) return;
   if (!wait_for_turn(0)) {
@@ -94,6 +97,18 @@ fs::path ServerUnderTest::artifact() const {
   fs::path path = folder_ / "artifact";
   path += kServer.extension();
   return path;
+}
+
+void ServerUnderTest::arm(std::string_view role_and_point,
+                          std::string_view order) const {
+  // Moved into place, so that nobody finds it empty.
+  const fs::path fresh = folder_ / "fault";
+  write_file(fresh, std::string(order));
+  fs::rename(fresh, folder_ / "faults" / role_and_point);
+}
+
+bool ServerUnderTest::struck(std::string_view role_and_point) const {
+  return !fs::exists(folder_ / "faults" / role_and_point);
 }
 
 void ServerUnderTest::next_build(const Recipe& recipe) {

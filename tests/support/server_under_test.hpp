@@ -65,6 +65,12 @@ class ServerUnderTest {
   }
   std::filesystem::path artifact() const;
 
+  /// The next process in this role that comes to this point does what `order`
+  /// says (common/os/fault.hpp). "incumbent.launch", "kill".
+  void arm(std::string_view role_and_point, std::string_view order) const;
+  /// It has happened.
+  bool struck(std::string_view role_and_point) const;
+
   /// What the next build makes.
   void next_build(const Recipe& recipe);
   /// POST /update?QUERY, to the end of the answer.

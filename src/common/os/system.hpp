@@ -21,6 +21,8 @@ using ProcessId = std::uint32_t;
 std::error_code last_error();
 /// errno / WSAGetLastError().
 std::error_code last_socket_error();
+/// What both of them answer next.
+void set_last_error(int number);
 
 ProcessId own_process_id();
 

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -158,6 +160,34 @@ using CoordinatorAction =
                  action::AnswerAndLeave, action::Finish, action::RefuseRequest,
                  action::Leave, action::Arm, action::Disarm>;
 using CoordinatorActions = std::vector<CoordinatorAction>;
+
+/// What tests and logs call each of them.
+constexpr std::string_view name_of(const CoordinatorAction& action) {
+  constexpr std::string_view kNames[] = {"start-build",
+                                         "cancel-build",
+                                         "stage",
+                                         "cancel-stage",
+                                         "launch",
+                                         "welcome",
+                                         "ask-health",
+                                         "pause-accepting",
+                                         "give-turn",
+                                         "resume-accepting",
+                                         "take-turn-back",
+                                         "kill-successor",
+                                         "watch-successor-leave",
+                                         "record",
+                                         "restore-record",
+                                         "commit",
+                                         "answer-and-leave",
+                                         "finish",
+                                         "refuse-request",
+                                         "leave",
+                                         "arm",
+                                         "disarm"};
+  static_assert(std::size(kNames) == std::variant_size_v<CoordinatorAction>);
+  return kNames[action.index()];
+}
 
 class Coordinator {
  public:

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "common/os/fault.hpp"
 #include "common/os/system.hpp"
 
 namespace relaunch::upgrade {
@@ -60,6 +61,7 @@ void CoordinatorDriver::feed(CoordinatorEvent event) {
     const auto actions = machine_.on(next);
     note_phase();
     for (const auto& action : actions) {
+      os::fault(name_of(action));
       std::visit([this](const auto& what) { run(what); }, action);
     }
   });

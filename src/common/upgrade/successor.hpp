@@ -7,7 +7,9 @@
 // - whoever is left alone goes on alone, and nobody waits for ever.
 #pragma once
 
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -84,6 +86,17 @@ using SuccessorAction =
                  action::LeaveAgain, action::GiveUp, action::ForwardStop,
                  action::ArmSuccessor, action::DisarmSuccessor>;
 using SuccessorActions = std::vector<SuccessorAction>;
+
+/// What tests and logs call each of them.
+constexpr std::string_view name_of(const SuccessorAction& action) {
+  constexpr std::string_view kNames[] = {
+      "send-ready",  "take-turn",    "send-serving", "yield-turn",
+      "send-turn",   "record-alone", "stay",         "send-committed",
+      "go-on-alone", "leave-again",  "give-up",      "forward-stop",
+      "arm",         "disarm"};
+  static_assert(std::size(kNames) == std::variant_size_v<SuccessorAction>);
+  return kNames[action.index()];
+}
 
 class Successor {
  public:

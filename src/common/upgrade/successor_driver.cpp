@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/os/fault.hpp"
 #include "common/os/files.hpp"
 #include "common/os/system.hpp"
 
@@ -55,6 +56,7 @@ void SuccessorDriver::feed(SuccessorEvent event) {
     const auto actions = machine_.on(next);
     note_phase();
     for (const auto& action : actions) {
+      os::fault(name_of(action));
       std::visit([this](const auto& what) { run(what); }, action);
     }
   });
@@ -262,6 +264,7 @@ void SuccessorDriver::run(const action::RecordAlone&) {
 }
 
 void SuccessorDriver::run(const action::Stay& stay) {
+  os::set_fault_role("incumbent");
   context_.log(LogLevel::info, "committed: generation=", context_.generation,
                " release=", context_.release);
   context_.store->prune(context_.options.keep_releases, {context_.release});

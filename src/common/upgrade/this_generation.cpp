@@ -3,6 +3,8 @@
 #include <exception>
 #include <utility>
 
+#include "common/os/fault.hpp"
+
 namespace relaunch {
 
 struct Drain::Impl {
@@ -86,6 +88,7 @@ void ThisGeneration::ask_health(std::function<void(bool)> answer) {
 
 void ThisGeneration::leave(std::chrono::milliseconds drain) {
   if (std::exchange(leaving_, true)) return;
+  os::set_fault_role("leaving");
   const auto deadline = std::chrono::steady_clock::now() + drain;
   enqueue([this, deadline](Done next) {
     listeners_.close([this, deadline, next] {
