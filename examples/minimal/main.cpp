@@ -1,7 +1,7 @@
 // The server of the README. A connection is one line and its answer; the
 // line "update" rebuilds and relaunches the server that answers it.
 #include <boost/asio.hpp>
-#include <cstdio>
+#include <iostream>
 #include <string>
 #include <string_view>
 
@@ -11,12 +11,15 @@
 using namespace boost::asio;
 using ip::tcp;
 
+void say(std::string_view line) { std::clog << line << std::endl; }
+
 awaitable<void> serve(tcp::socket peer, relaunch::Upgrader& upgrader) {
   std::string line;
   co_await async_read_until(peer, dynamic_buffer(line, 80), '\n', deferred);
   if (line == "update\n") {
-    upgrader.upgrade({}, {}, [](const relaunch::Outcome& outcome) {
-      std::puts(outcome.ok() ? "updated" : outcome.reason.c_str());
+    upgrader.upgrade({}, say, [](const relaunch::Outcome& outcome) {
+      say(outcome.ok() ? "serving: pid " + std::to_string(outcome.serving_pid)
+                       : outcome.reason);
     });
   }
   co_await async_write(peer, buffer(std::string_view("hello 1\n")), deferred);
@@ -34,7 +37,7 @@ awaitable<void> accept_all(relaunch::asio::Acceptor& acceptor,
   }
 }
 
-int main() {
+int main() try {
   io_context io{1};
   relaunch::Options options;
   options.build = {"cmake", "--build", "build"};
@@ -49,4 +52,7 @@ int main() {
   co_spawn(io, accept_all(acceptor, upgrader), detached);
   upgrader.ready();
   io.run();  // returns when this generation has served what it took
+} catch (const std::exception& failure) {
+  say(failure.what());
+  return 1;
 }
