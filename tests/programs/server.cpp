@@ -42,6 +42,7 @@
 #include "programs/recipe.hpp"
 #include "relaunch/asio.hpp"
 #include "relaunch/relaunch.hpp"
+#include "support/system_facts.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -118,6 +119,13 @@ Options read_options(const Settings& settings, boost::asio::io_context& io) {
   options.executor = asio::executor(io);
   options.log = [](LogLevel, std::string_view line) {
     say("log: " + std::string(line));
+  };
+  options.on_launch = [](const LaunchPlan& plan) {
+    const OwnFacts facts = own_facts();
+    say(text::cat("census handles=", facts.handles, " threads=", facts.threads,
+                  " resident_kib=", facts.resident_kib,
+                  " variables=", plan.environment.size(),
+                  " arguments=", plan.arguments.size()));
   };
   options.handle_stop_requests = true;
   return options;

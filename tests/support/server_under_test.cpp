@@ -191,6 +191,40 @@ ServerStatus ServerUnderTest::status() const {
           text("phase"),        text("last_outcome"), text("last_departure")};
 }
 
+Census ServerUnderTest::census() {
+  const std::size_t before = process_->lines().size();
+  // Each one another program: what has failed once is held.
+  const auto answer = update_to(
+      {{"exit_at_start", "7"}, {"greeting", std::to_string(++censuses_)}});
+  if (answer.outcome.find("exit code 7") == answer.outcome.npos) {
+    throw std::runtime_error("no census: " + answer.outcome);
+  }
+  const std::string line =
+      process_->wait_for_line_after(before, "census ", kStepDeadline)
+          .value_or("");
+  const auto number = [&](std::string_view key) {
+    std::size_t value = 0;
+    const std::size_t at = line.find(' ' + std::string(key) + '=');
+    if (at == line.npos) return value;
+    const char* const digits = line.c_str() + at + key.size() + 2;
+    std::from_chars(digits, line.c_str() + line.size(), value);
+    return value;
+  };
+  Census census{number("handles"),      number("threads"),
+                number("resident_kib"), number("variables"),
+                number("arguments"),    0};
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+    if (!entry.is_directory()) ++census.files;
+  }
+  return census;
+}
+
+std::string Census::text() const {
+  return text::cat("handles=", handles, " threads=", threads,
+                   " resident_kib=", resident_kib, " variables=", variables,
+                   " arguments=", arguments, " files=", files);
+}
+
 std::string ServerUnderTest::wait_for_departure() const {
   const auto until = std::chrono::steady_clock::now() + kStepDeadline;
   std::string departure;

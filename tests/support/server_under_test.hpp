@@ -52,6 +52,18 @@ struct ServerStatus {
   std::string last_departure;
 };
 
+/// What the process that serves holds just before it launches a successor.
+struct Census {
+  std::size_t handles = 0;
+  std::size_t threads = 0;
+  std::size_t resident_kib = 0;
+  std::size_t variables = 0;  ///< of the environment that it passes on
+  std::size_t arguments = 0;
+  std::size_t files = 0;  ///< in the server's folder, at any depth
+
+  std::string text() const;
+};
+
 class ServerUnderTest {
  public:
   /// Throws Error, or std::runtime_error with the output.
@@ -87,6 +99,8 @@ class ServerUnderTest {
   std::string hello() const { return get(port_, "/hello"); }
   std::string get(std::uint16_t port, const std::string& path) const;
   ServerStatus status() const;
+  /// Taken in an upgrade that fails: the build is a program that ends at once.
+  Census census();
   /// Asks until it is told how the last generation left: that is known a
   /// moment after its end.
   std::string wait_for_departure() const;
@@ -108,6 +122,7 @@ class ServerUnderTest {
   ScratchFolder folder_;
   std::unique_ptr<ServerProcess> process_;
   std::uint16_t port_ = 0;
+  unsigned censuses_ = 0;
 };
 
 }  // namespace relaunch::test

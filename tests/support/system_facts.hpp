@@ -2,6 +2,7 @@
 // bodies for each difference.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -14,6 +15,14 @@ namespace relaunch::test {
 /// One text for each open handle of this process, for a census. POSIX: its
 /// number and what it is; Windows: its value.
 std::vector<std::string> list_open_handles();
+
+/// What this process holds now.
+struct OwnFacts {
+  std::size_t handles = 0;
+  std::size_t threads = 0;
+  std::size_t resident_kib = 0;
+};
+OwnFacts own_facts();
 
 /// Every child that is started in the ordinary way would get it.
 os::Handle open_inheritable_stray();

@@ -245,6 +245,12 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
     auto held = context_.store->hold(outcome.release, outcome.reason);
     if (!held) context_.log(LogLevel::warning, held.error().text());
   }
+  // Builds that fail again and again must not fill the disk. A successor that
+  // was taken back may still drain out of this one's folder.
+  if (!outcome.release.empty()) {
+    context_.store->prune(context_.options.keep_releases,
+                          {context_.release, outcome.release});
+  }
   context_.log(outcome.ok() ? LogLevel::info : LogLevel::warning,
                "upgrade ended, still serving: outcome=\"",
                to_string(outcome.result), "\" phase=", to_string(outcome.phase),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "common/base/text.hpp"
 
@@ -29,6 +30,17 @@ std::vector<std::string> list_open_handles() {
     if (!gone) handles.push_back(text::cat(link.filename(), " ", target));
   }
   return handles;
+}
+
+OwnFacts own_facts() {
+  OwnFacts facts;
+  facts.handles = list_open_handles().size();
+  std::ifstream status{"/proc/self/status"};
+  for (std::string key; status >> key;) {
+    if (key == "Threads:") status >> facts.threads;
+    if (key == "VmRSS:") status >> facts.resident_kib;
+  }
+  return facts;
 }
 
 os::Handle open_inheritable_stray() {

@@ -5,6 +5,9 @@
 #include "common/base/text.hpp"
 #include "common/os/system.hpp"
 #include "win32/win32.hpp"
+// After windows.h, which they build upon.
+#include <psapi.h>
+#include <tlhelp32.h>
 
 namespace relaunch::test {
 // Every value is tried. To ask the system for all handles of all processes
@@ -20,6 +23,23 @@ std::vector<std::string> list_open_handles() {
     handles.push_back(text::cat("handle ", value));
   }
   return handles;
+}
+
+OwnFacts own_facts() {
+  OwnFacts facts;
+  facts.handles = list_open_handles().size();
+  const os::Handle snapshot{CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0)};
+  THREADENTRY32 thread{};
+  thread.dwSize = sizeof thread;
+  for (BOOL more = Thread32First(snapshot.get(), &thread); more;
+       more = Thread32Next(snapshot.get(), &thread)) {
+    if (thread.th32OwnerProcessID == GetCurrentProcessId()) ++facts.threads;
+  }
+  PROCESS_MEMORY_COUNTERS memory{};
+  if (K32GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof memory)) {
+    facts.resident_kib = memory.WorkingSetSize / 1024;
+  }
+  return facts;
 }
 
 os::Handle open_inheritable_stray() {
