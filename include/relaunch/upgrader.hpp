@@ -95,7 +95,7 @@ struct Options {
   std::filesystem::path state_folder;
   Deadlines deadlines;
   /// Generations that may still be draining when the next upgrade is asked
-  /// for; with more of them it is refused as busy.
+  /// for; with so many of them it is refused as busy. At most 64.
   unsigned max_draining = 4;
   /// Committed releases that are kept beside the current one.
   unsigned keep_releases = 3;

@@ -90,6 +90,11 @@ bool is_plain(std::string_view name) {
 
 void complete(Options& options, const LaunchPlan& launched) {
   check_deadlines(options.deadlines);
+  if (options.max_draining > protocol::kMaxLeaving) {
+    throw Error{errc::invalid_argument,
+                text::cat("max_draining is ", options.max_draining,
+                          ", the limit is ", protocol::kMaxLeaving)};
+  }
   if (options.name.empty() && !launched.arguments.empty()) {
     const auto program = text::path_from_utf8(launched.arguments.front());
     options.name = text::utf8(program.stem());

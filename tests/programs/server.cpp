@@ -1,7 +1,7 @@
 // server KEY=VALUE...: the hello server with a behaviour that the recipe behind
 // its executable chooses. Settings come as words:
 //   state=FOLDER artifact=FILE executable=NAME build=WORD (repeated)
-//   listen=ADDRESS, and every deadline by its name, in milliseconds
+//   listen=ADDRESS max_draining=N, and every deadline by its name, in milliseconds
 //
 // Keys of the recipe:
 //   greeting=TEXT       what /hello answers
@@ -116,6 +116,9 @@ Options read_options(const Settings& settings, boost::asio::io_context& io) {
   options.executable = text::path_from_utf8(setting(settings, "executable"));
   options.state_folder = text::path_from_utf8(setting(settings, "state"));
   options.deadlines = read_deadlines(settings);
+  if (const auto most = setting(settings, "max_draining"); !most.empty()) {
+    options.max_draining = static_cast<unsigned>(std::stoul(most));
+  }
   options.executor = asio::executor(io);
   options.log = [](LogLevel, std::string_view line) {
     say("log: " + std::string(line));

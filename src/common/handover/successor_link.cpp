@@ -22,9 +22,11 @@ std::uint32_t in_ms(milliseconds length) {
 }  // namespace
 
 SuccessorLink::SuccessorLink(upgrade::Context& context,
-                             const ListenerSet& listeners, Tell tell)
+                             const ListenerSet& listeners,
+                             const upgrade::Departures& departures, Tell tell)
     : context_(context),
       listeners_(listeners),
+      departures_(departures),
       tell_(std::move(tell)),
       end_(context.io) {}
 
@@ -94,7 +96,7 @@ upgrade::Departures::Leaver SuccessorLink::leaver(
   link->stop_watching();
   link->mute();
   upgrade::Departures::Leaver leaver;
-  leaver.process = std::move(link->process_);
+  leaver.process = std::make_shared<os::Process>(std::move(link->process_));
   leaver.keep = std::shared_ptr<SuccessorLink>{std::move(link)};
   return leaver;
 }
@@ -194,9 +196,18 @@ void SuccessorLink::welcome() {
   auto own = os::own_process_handle();
   if (!own) return fail(own.error(), false);
   own_process_ = std::move(*own);
-  send(protocol::Welcome{version_, context_.generation, os::own_process_id(),
-                         context_.generation + 1, release_},
-       {os::SendHandle{own_process_.get()}});
+  protocol::Welcome welcome{version_, context_.generation, os::own_process_id(),
+                            context_.generation + 1, release_};
+  std::vector<os::Outgoing> handles{os::SendHandle{own_process_.get()}};
+  for (const auto* leaver : departures_.leaving()) {
+    const auto left =
+        std::chrono::ceil<milliseconds>(leaver->deadline - steady_clock::now());
+    welcome.leaving.push_back({leaver->generation, leaver->process->id(),
+                               in_ms(left), in_ms(leaver->grace)});
+    handles.emplace_back(os::SendHandle{leaver->process->handle()});
+    leaving_.push_back(leaver->process);
+  }
+  send(welcome, std::move(handles));
   batches_.assign(1, {});
   for (auto& entry : listeners_.entries()) {
     if (batches_.back().size() == protocol::kMaxListenersPerFrame)

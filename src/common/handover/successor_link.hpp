@@ -29,7 +29,7 @@ class SuccessorLink {
 
   /// What comes of it is told as events of the coordinator.
   SuccessorLink(upgrade::Context& context, const ListenerSet& listeners,
-                Tell tell);
+                const upgrade::Departures& departures, Tell tell);
 
   /// Starts the release with a channel. On an error nothing runs.
   Result<void> launch(const release::Release& release);
@@ -69,6 +69,7 @@ class SuccessorLink {
 
   upgrade::Context& context_;
   const ListenerSet& listeners_;
+  const upgrade::Departures& departures_;
   Tell tell_;
   bool muted_ = false;
   upgrade::PeerEnd end_;
@@ -76,7 +77,8 @@ class SuccessorLink {
   std::unique_ptr<os::Channel> channel_;
   std::string release_;
   std::uint16_t version_ = protocol::kMaxVersion;
-  os::Handle own_process_;  ///< kept until it has been sent
+  os::Handle own_process_;  ///< kept until it has been sent, and the next
+  std::vector<std::shared_ptr<os::Process>> leaving_;
   std::vector<std::vector<ListenerSet::Entry>> batches_;
   std::size_t adopted_batches_ = 0;
   std::chrono::steady_clock::time_point adopted_at_;

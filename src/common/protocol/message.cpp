@@ -53,12 +53,19 @@ RELAUNCH_KEYS(Health) {
   visitor("question", self.question);
   visitor("healthy", self.healthy);
 }
+RELAUNCH_KEYS(LeavingItem) {
+  visitor("generation", self.generation);
+  visitor("pid", self.pid);
+  visitor("drain_milliseconds", self.drain_milliseconds);
+  visitor("grace_milliseconds", self.grace_milliseconds);
+}
 RELAUNCH_KEYS(Welcome) {
   visitor("version", self.version);
   visitor("incumbent_generation", self.incumbent_generation);
   visitor("incumbent_pid", self.incumbent_pid);
   visitor("generation", self.generation);
   visitor("release", self.release);
+  visitor("leaving", self.leaving);
 }
 RELAUNCH_KEYS(ListenerItem) {
   visitor("name", self.name);
@@ -97,7 +104,9 @@ class Writer {
   static json::value to_json(const std::string& value) {
     return json::value(text::valid_utf8(value));
   }
-  static json::value to_json(const ListenerItem& item) {
+  template <typename Item>
+  requires std::is_aggregate_v<Item>
+  static json::value to_json(const Item& item) {
     json::object out;
     Writer writer{out};
     visit_keys(writer, item);
@@ -158,7 +167,9 @@ class Reader {
     out.assign(string->data(), string->size());
     return true;
   }
-  bool from_json(const json::value& in, ListenerItem& out) {
+  template <typename Item>
+  requires std::is_aggregate_v<Item>
+  bool from_json(const json::value& in, Item& out) {
     const json::object* object = in.if_object();
     if (object == nullptr) return false;
     Reader reader{*object};
@@ -237,7 +248,9 @@ Result<void> check_critical(const json::object& head, std::string_view type,
 }
 
 std::size_t handles_of(const Message& message) {
-  if (std::holds_alternative<Welcome>(message)) return 1;
+  if (const auto* welcome = std::get_if<Welcome>(&message)) {
+    return 1 + welcome->leaving.size();
+  }
   const auto* listeners = std::get_if<Listeners>(&message);
   return listeners == nullptr ? 0 : listeners->items.size();
 }

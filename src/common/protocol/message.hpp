@@ -74,14 +74,26 @@ struct Leave {
 
 // Incumbent to successor -----------------------------------------------------
 
-/// The answer to Hello. One handle: the incumbent's own process, with the
-/// right to wait for it and to end it.
+/// An older generation that still drains, and how long it may.
+struct LeavingItem {
+  std::uint32_t generation = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t drain_milliseconds = 0;  ///< from now
+  std::uint32_t grace_milliseconds = 0;
+  bool operator==(const LeavingItem&) const = default;
+};
+/// So many may be leaving at one time.
+inline constexpr std::size_t kMaxLeaving = 64;
+
+/// The answer to Hello. Handles: the incumbent's own process, then those that
+/// are leaving, each with the right to wait for it and to end it.
 struct Welcome {
   std::uint16_t version = kMaxVersion;
   std::uint32_t incumbent_generation = 0;
   std::uint32_t incumbent_pid = 0;
   std::uint32_t generation = 0;  ///< the successor's own
   std::string release;           ///< the successor's own
+  std::vector<LeavingItem> leaving{};
   bool operator==(const Welcome&) const = default;
 };
 struct ListenerItem {

@@ -128,7 +128,7 @@ void CoordinatorDriver::run(const action::CancelStage&) {
 
 void CoordinatorDriver::run(const action::Launch&) {
   attempt_->successor = std::make_unique<handover::SuccessorLink>(
-      context_, self_.listeners(),
+      context_, self_.listeners(), departures_,
       [this](CoordinatorEvent event) { feed(std::move(event)); });
   auto launched = attempt_->successor->launch(attempt_->release);
   feed(event::Launched{launched ? std::optional<Error>{} : launched.error()});
@@ -171,9 +171,8 @@ void CoordinatorDriver::run(const action::KillSuccessor&) {
 
 void CoordinatorDriver::run(const action::WatchSuccessorLeave&) {
   auto leaver = handover::SuccessorLink::leaver(std::move(attempt_->successor));
-  leaver.name =
-      text::cat("generation ", context_.generation + 1, ", taken back,");
-  leaver.drain = context_.options.deadlines.drain;
+  leaver.generation = context_.generation + 1;
+  leaver.deadline = steady_clock::now() + context_.options.deadlines.drain;
   leaver.grace = context_.options.deadlines.grace;
   departures_.watch(std::move(leaver));
 }
@@ -209,6 +208,7 @@ void CoordinatorDriver::run(const action::AnswerAndLeave&) {
     status.last_outcome = to_string(Outcome::Result::done);
   });
   answer(done);
+  departures_.forget();  // the successor has watched them since its welcome
   // Its end is no business of this generation any more; the channel stays
   // open, for the successor may ask this process to leave.
   attempt_->successor->stop_watching();

@@ -10,21 +10,31 @@ void Departures::watch(Leaver leaver) {
   entry->leaver = std::move(leaver);
   entry->since = std::chrono::steady_clock::now();
   auto watch = os::ProcessWatch::start(
-      context_.io, entry->leaver.process,
+      context_.io, *entry->leaver.process,
       [this, entry] { on(entry, Departure::Event::gone); });
   if (watch) {
     entry->watch = std::make_unique<os::ProcessWatch>(std::move(*watch));
   } else {
     // Without a watch the deadlines still hold; only its end is seen late.
-    context_.log(LogLevel::warning, "cannot watch ", entry->leaver.name,
-                 ": reason=\"", watch.error().text(), '"');
+    context_.log(LogLevel::warning, "cannot watch generation ",
+                 entry->leaver.generation, ": reason=\"", watch.error().text(),
+                 '"');
   }
-  entry->timer.arm(entry->leaver.drain,
+  entry->timer.arm(std::chrono::ceil<std::chrono::milliseconds>(
+                       entry->leaver.deadline - entry->since),
                    [this, entry] { on(entry, Departure::Event::expired); });
 }
 
+std::vector<const Departures::Leaver*> Departures::leaving() const {
+  std::vector<const Leaver*> leaving;
+  for (const Entry& entry : entries_) {
+    if (!entry.leaver.process->gone()) leaving.push_back(&entry.leaver);
+  }
+  return leaving;
+}
+
 void Departures::on(Iterator entry, Departure::Event event) {
-  if (event == Departure::Event::expired && entry->leaver.process.gone()) {
+  if (event == Departure::Event::expired && entry->leaver.process->gone()) {
     event = Departure::Event::gone;
   }
   for (const Departure::Action action : entry->machine.on(event)) {
@@ -33,7 +43,7 @@ void Departures::on(Iterator entry, Departure::Event event) {
         ask(*entry);
         break;
       case Departure::Action::kill:
-        if (auto killed = entry->leaver.process.kill(); !killed) {
+        if (auto killed = entry->leaver.process->kill(); !killed) {
           context_.log(LogLevel::error, killed.error().text());
         }
         break;
@@ -49,11 +59,11 @@ void Departures::on(Iterator entry, Departure::Event event) {
 }
 
 void Departures::ask(Entry& entry) {
-  context_.log(LogLevel::warning, entry.leaver.name,
+  context_.log(LogLevel::warning, "generation ", entry.leaver.generation,
                " is still here at its drain deadline, asking: pid=",
-               entry.leaver.process.id());
+               entry.leaver.process->id());
   if (entry.leaver.ask) entry.leaver.ask();
-  if (auto asked = entry.leaver.process.ask_to_stop(); !asked) {
+  if (auto asked = entry.leaver.process->ask_to_stop(); !asked) {
     context_.log(LogLevel::debug, asked.error().text());
   }
 }
@@ -63,13 +73,14 @@ void Departures::report(Iterator entry) {
       std::chrono::steady_clock::now() - entry->since);
   const bool by_itself = entry->machine.text() == std::string_view{"left"};
   std::string text =
-      text::cat(entry->leaver.name, " (pid ", entry->leaver.process.id(), ") ",
-                entry->machine.text(), " after ", took.count(), " ms");
+      text::cat("generation ", entry->leaver.generation, " (pid ",
+                entry->leaver.process->id(), ") ", entry->machine.text(),
+                " after ", took.count(), " ms");
   context_.log(by_itself ? LogLevel::info : LogLevel::warning, text);
   context_.board.change(
       [&](Status& status) { status.last_departure = std::move(text); });
   if (entry->machine.step() == Departure::Step::gone) {
-    entry->leaver.process.exit_status();  // reaped, if it was our child
+    entry->leaver.process->exit_status();  // reaped, if it was our child
   }
   auto on_gone = std::move(entry->leaver.on_gone);
   // The watch and the channel may be what is calling right now.

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
-#include <string>
+#include <vector>
 
 #include "common/os/process.hpp"
 #include "common/upgrade/context.hpp"
@@ -20,20 +21,25 @@ class Departures {
   explicit Departures(Context& context) : context_(context) {}
 
   struct Leaver {
-    os::Process process;
-    std::string name;  ///< "generation 3"
+    std::shared_ptr<os::Process> process;
+    std::uint32_t generation = 0;
     /// How to ask it on its channel, beside os::Process::ask_to_stop; may be
     /// empty.
     std::function<void()> ask;
     /// What must live as long as it is watched: its channel stays open.
     std::shared_ptr<void> keep;
-    /// Until it is asked, from now; then as long again as `grace`, twice.
-    std::chrono::milliseconds drain{0};
+    /// When it is asked; then as long again as `grace`, twice.
+    std::chrono::steady_clock::time_point deadline;
     std::chrono::milliseconds grace{0};
     /// Called once, when it is gone or known to be stuck. May be empty.
     std::function<void()> on_gone;
   };
   void watch(Leaver leaver);
+  /// Those that are still there, for the next coordinator to watch: they are
+  /// watched here too until forget().
+  std::vector<const Leaver*> leaving() const;
+  /// Somebody else watches them from now on. Not from within a callback.
+  void forget() { entries_.clear(); }
   std::size_t count() const { return entries_.size(); }
 
  private:

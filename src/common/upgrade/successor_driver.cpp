@@ -110,12 +110,14 @@ void SuccessorDriver::on(const protocol::Message& message,
 void SuccessorDriver::on_welcome(const protocol::Welcome& welcome,
                                  os::Received& received) {
   if (machine_.step() != Successor::Step::greeting) return;
-  auto* handle = received.handles.empty()
-                     ? nullptr
-                     : std::get_if<os::Handle>(&received.handles.front());
-  if (!handle) {
-    return feed(event::CannotAdopt{
-        Error{errc::malformed_frame, "welcome came without a process handle"}});
+  std::vector<os::Handle> processes;
+  for (auto& incoming : received.handles) {
+    auto* handle = std::get_if<os::Handle>(&incoming);
+    if (handle) processes.push_back(std::move(*handle));
+  }
+  if (processes.size() != 1 + welcome.leaving.size()) {
+    return feed(event::CannotAdopt{Error{
+        errc::malformed_frame, "welcome came without its process handles"}});
   }
   if (auto spoken = protocol::choose_version(welcome.version, welcome.version);
       !spoken) {
@@ -129,7 +131,19 @@ void SuccessorDriver::on_welcome(const protocol::Welcome& welcome,
     status.generation = welcome.generation;
     status.release = welcome.release;
   });
-  auto watched = watch_incumbent({std::move(*handle), welcome.incumbent_pid});
+  for (std::size_t i = 0; i < welcome.leaving.size(); ++i) {
+    const protocol::LeavingItem& item = welcome.leaving[i];
+    Departures::Leaver leaver;
+    leaver.process =
+        std::make_shared<os::Process>(std::move(processes[i + 1]), item.pid);
+    leaver.generation = item.generation;
+    leaver.deadline =
+        steady_clock::now() + milliseconds{item.drain_milliseconds};
+    leaver.grace = milliseconds{item.grace_milliseconds};
+    leaving_.push_back(std::move(leaver));
+  }
+  auto watched =
+      watch_incumbent({std::move(processes.front()), welcome.incumbent_pid});
   if (!watched) return feed(event::CannotAdopt{watched.error()});
   feed(event::Welcomed{});
 }
@@ -268,6 +282,9 @@ void SuccessorDriver::run(const action::Stay& stay) {
   context_.log(LogLevel::info, "committed: generation=", context_.generation,
                " release=", context_.release);
   context_.store->prune(context_.options.keep_releases, {context_.release});
+  for (auto& leaver : std::exchange(leaving_, {})) {
+    departures_.watch(std::move(leaver));
+  }
   if (stay.watch_incumbent) {
     context_.board.change([](Status& status) { status.phase = Phase::drain; });
     watch_incumbent_leave();
@@ -290,10 +307,11 @@ void SuccessorDriver::run(const action::SendCommitted&) {
 void SuccessorDriver::watch_incumbent_leave() {
   end_.stop_watching();
   Departures::Leaver leaver;
-  leaver.process = std::move(incumbent_);
-  leaver.name = text::cat("generation ", incumbent_generation_);
+  leaver.process = std::make_shared<os::Process>(std::move(incumbent_));
+  leaver.generation = incumbent_generation_;
   leaver.ask = [this] { send(protocol::Leave{}); };
-  leaver.drain = milliseconds{commit_.drain_milliseconds};
+  leaver.deadline =
+      steady_clock::now() + milliseconds{commit_.drain_milliseconds};
   leaver.grace = milliseconds{commit_.grace_milliseconds};
   leaver.on_gone = [this] { note_incumbent_gone(); };
   departures_.watch(std::move(leaver));

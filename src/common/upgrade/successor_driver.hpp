@@ -92,6 +92,8 @@ class SuccessorDriver {
   os::Process incumbent_;
   std::uint32_t incumbent_generation_ = 0;
   std::uint32_t incumbent_pid_ = 0;
+  /// Older ones that the incumbent watches until the commit.
+  std::vector<Departures::Leaver> leaving_;
   PeerEnd end_;
   protocol::Commit commit_;
   protocol::GiveBack give_back_;

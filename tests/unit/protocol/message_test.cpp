@@ -54,8 +54,16 @@ std::vector<Golden> golden_messages() {
       {Leave{}, R"({"type":"leave"})"},
       {Welcome{1, 4, 71, 5, "0af3"},
        R"({"type":"welcome","version":1,"incumbent_generation":4,)"
-       R"("incumbent_pid":71,"generation":5,"release":"0af3"})",
+       R"("incumbent_pid":71,"generation":5,"release":"0af3","leaving":[]})",
        1},
+      {Welcome{1, 4, 71, 5, "", {{2, 60, 900, 2000}, {3, 65, 0, 2000}}},
+       R"({"type":"welcome","version":1,"incumbent_generation":4,)"
+       R"("incumbent_pid":71,"generation":5,"release":"","leaving":[)"
+       R"({"generation":2,"pid":60,"drain_milliseconds":900,)"
+       R"("grace_milliseconds":2000},)"
+       R"({"generation":3,"pid":65,"drain_milliseconds":0,)"
+       R"("grace_milliseconds":2000}]})",
+       3},
       {Listeners{
            1,
            true,
