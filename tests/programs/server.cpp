@@ -1,7 +1,8 @@
 // server KEY=VALUE...: the hello server with a behaviour that the recipe behind
 // its executable chooses. Settings come as words:
 //   state=FOLDER artifact=FILE executable=NAME build=WORD (repeated)
-//   listen=ADDRESS max_draining=N, and every deadline by its name, in milliseconds
+//   listen=ADDRESS max_draining=N, and every deadline by its name, in
+//   milliseconds
 //
 // Keys of the recipe:
 //   greeting=TEXT       what /hello answers
