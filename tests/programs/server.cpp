@@ -1,8 +1,8 @@
 // server KEY=VALUE...: the hello server with a behaviour that the recipe behind
 // its executable chooses. Settings come as words:
 //   state=FOLDER artifact=FILE executable=NAME build=WORD (repeated)
-//   listen=ADDRESS max_draining=N, and every deadline by its name, in
-//   milliseconds
+//   listen=ADDRESS max_draining=N keep_releases=N, and every deadline by its
+//   name, in milliseconds
 //
 // Keys of the recipe:
 //   greeting=TEXT       what /hello answers
@@ -119,6 +119,9 @@ Options read_options(const Settings& settings, boost::asio::io_context& io) {
   options.deadlines = read_deadlines(settings);
   if (const auto most = setting(settings, "max_draining"); !most.empty()) {
     options.max_draining = static_cast<unsigned>(std::stoul(most));
+  }
+  if (const auto kept = setting(settings, "keep_releases"); !kept.empty()) {
+    options.keep_releases = static_cast<unsigned>(std::stoul(kept));
   }
   options.executor = asio::executor(io);
   options.log = [](LogLevel, std::string_view line) {

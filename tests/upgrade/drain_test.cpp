@@ -49,5 +49,26 @@ TEST(Drain, SoManyMayDrainThenAnUpgradeIsBusyUntilOneHasLeft) {
   EXPECT_EQ(server.hello(), "four");
 }
 
+// It may read its files until it has left.
+TEST(Drain, ReleaseOfAGenerationThatDrainsIsNotPruned) {
+  ServerUnderTest server({.settings = {{"keep_releases", "0"}}});
+  EXPECT_THAT(
+      server.update_to({{"greeting", "two"}, {"stuck_drain", "1"}}).outcome,
+      StartsWith("done generation=2"));
+  const ServerStatus second = server.status();
+  const auto folder = server.path("state") / "releases" / second.release;
+  EXPECT_TRUE(std::filesystem::exists(folder));
+  EXPECT_THAT(server.update_to({{"greeting", "three"}}).outcome,
+              StartsWith("done generation=3"));
+  EXPECT_TRUE(std::filesystem::exists(folder));
+
+  server.process().kill(second.pid);
+  EXPECT_TRUE(server.wait_alone(3)) << server.process().output();
+  EXPECT_THAT(server.wait_for_departure(), HasSubstr("generation 2 (pid "));
+  EXPECT_THAT(server.update_to({{"greeting", "four"}}).outcome,
+              StartsWith("done generation=4"));
+  EXPECT_FALSE(std::filesystem::exists(folder));
+}
+
 }  // namespace
 }  // namespace relaunch::test

@@ -248,7 +248,7 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
   // Builds that fail again and again must not fill the disk. A successor that
   // was taken back may still drain out of this one's folder.
   if (!outcome.release.empty()) {
-    context_.store->prune(context_.options.keep_releases,
+    context_.store->prune(departures_.releases_to_keep(),
                           {context_.release, outcome.release});
   }
   context_.log(outcome.ok() ? LogLevel::info : LogLevel::warning,

@@ -1,5 +1,6 @@
 #include "common/upgrade/departures.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -31,6 +32,11 @@ std::vector<const Departures::Leaver*> Departures::leaving() const {
     if (!entry.leaver.process->gone()) leaving.push_back(&entry.leaver);
   }
   return leaving;
+}
+
+unsigned Departures::releases_to_keep() const {
+  return std::max(context_.options.keep_releases,
+                  static_cast<unsigned>(count()));
 }
 
 void Departures::on(Iterator entry, Departure::Event event) {

@@ -41,6 +41,9 @@ class Departures {
   /// Somebody else watches them from now on. Not from within a callback.
   void forget() { entries_.clear(); }
   std::size_t count() const { return entries_.size(); }
+  /// Whoever drains may still read from its release's folder: no fewer than
+  /// these are kept beside the current one.
+  unsigned releases_to_keep() const;
 
  private:
   struct Entry {

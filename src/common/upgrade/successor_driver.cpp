@@ -281,7 +281,6 @@ void SuccessorDriver::run(const action::Stay& stay) {
   os::set_fault_role("incumbent");
   context_.log(LogLevel::info, "committed: generation=", context_.generation,
                " release=", context_.release);
-  context_.store->prune(context_.options.keep_releases, {context_.release});
   for (auto& leaver : std::exchange(leaving_, {})) {
     departures_.watch(std::move(leaver));
   }
@@ -291,6 +290,7 @@ void SuccessorDriver::run(const action::Stay& stay) {
   } else {
     context_.board.change([](Status& status) { status.phase = Phase::idle; });
   }
+  context_.store->prune(departures_.releases_to_keep(), {context_.release});
   auto free = context_.store->release_hold(context_.release);
   if (!free) context_.log(LogLevel::warning, free.error().text());
   settle_requests(true);
