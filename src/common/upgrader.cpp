@@ -230,7 +230,7 @@ void Upgrader::Impl::request(const UpgradeRequest& request,
 
 void Upgrader::Impl::stop() {
   if (coordinates()) return coordinator->stop();
-  successor->stop();
+  successor->stop([this] { coordinator->stop(); });
 }
 
 Upgrader::Upgrader(Options options)

@@ -228,6 +228,8 @@ CoordinatorActions Coordinator::before_switch(const CoordinatorEvent& event) {
 
 CoordinatorActions Coordinator::in_pausing(const CoordinatorEvent& event) {
   if (as<event::Paused>(event)) {
+    // A turn that cannot arrive is not given: it would be away for nothing.
+    if (lost_) return end_upgrade(*lost_, true);
     step_ = Step::switching;
     holds_turn_ = false;
     return {arm(Wait::turn), action::GiveTurn{}};
@@ -258,7 +260,7 @@ CoordinatorActions Coordinator::in_probation(const CoordinatorEvent& event) {
     if (probation_over_) return commit();
     return {action::Arm{Timer::health, Wait::health_interval, {}}};
   }
-  if (as<event::ProbationEnded>(event) && !lost_) return commit();
+  if (as<event::ProbationEnded>(event)) return commit();
   if (is_step_expiry(event)) {
     // It must answer once more before it may stay.
     probation_over_ = true;
@@ -313,10 +315,19 @@ CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
     note_failure(ended(*gone), true);
     return {};
   }
+  if (const auto* lost = as<event::ChannelLost>(event)) {
+    note_failure(lost->error, false);
+    return {};
+  }
+  if (const auto* failed = as<event::SuccessorFailed>(event)) {
+    note_failure(failed->error, failed->blames_release);
+    return {};
+  }
   const auto* recorded = as<event::Recorded>(event);
   if (!recorded) return {};
   recorded_ = !recorded->error;
   if (successor_gone_) return successor_gone({});
+  if (failure_) return kill_successor();  // it cannot be told any more
   if (recorded->error) {
     step_ = Step::probation;
     return end_upgrade(*recorded->error, false);
@@ -336,6 +347,10 @@ CoordinatorActions Coordinator::in_confirming(const CoordinatorEvent& event) {
     note_failure(lost->error, false);
     return kill_successor();
   }
+  if (const auto* failed = as<event::SuccessorFailed>(event)) {
+    note_failure(failed->error, failed->blames_release);
+    return kill_successor();
+  }
   if (!as<event::CommitAcknowledged>(event) && !is_step_expiry(event)) {
     return {};
   }
@@ -350,6 +365,7 @@ CoordinatorActions Coordinator::ask_health() {
 }
 
 CoordinatorActions Coordinator::commit() {
+  if (lost_) return {};  // the deadline for that is running
   step_ = Step::committing;
   return {action::Disarm{Timer::step}, action::Disarm{Timer::health},
           action::Record{}};

@@ -48,12 +48,12 @@ SuccessorActions Successor::on(const SuccessorEvent& event) {
   }
   if (as<event::SuccessorExpired>(event)) return expired();
   if (const auto* failed = as<event::CannotAdopt>(event)) {
-    return give_up(failed->error);
+    // What a dead incumbent had still sent matters no more.
+    return alone_ ? Actions{} : give_up(failed->error);
   }
   if (as<event::SuccessorStopRequested>(event)) {
-    if (!alone_) return {action::ForwardStop{}};
-    step_ = Step::left;
-    return {action::DisarmSuccessor{}, action::LeaveAgain{}};
+    stop_wanted_ = true;
+    return alone_ ? leave_alone() : Actions{action::ForwardStop{}};
   }
   return progress(event);
 }
@@ -86,6 +86,8 @@ SuccessorActions Successor::progress(const SuccessorEvent& event) {
       if (!as<event::Accepting>(event)) break;
       if (alone_) return stay_alone();
       step_ = Step::serving;
+      // On a lost channel no answer can come: its deadline goes on.
+      if (lost_) return {};
       // From here the incumbent's process handle is what is waited on: it
       // commits, takes the turn back, or ends.
       return {action::DisarmSuccessor{}, action::SendServing{}};
@@ -136,6 +138,8 @@ SuccessorActions Successor::application_ready() {
 
 SuccessorActions Successor::incumbent_gone() {
   alone_ = true;
+  // The incumbent did not live to act on it.
+  if (stop_wanted_) return leave_alone();
   switch (step_) {
     case Step::greeting:
     case Step::adopting:
@@ -158,7 +162,7 @@ SuccessorActions Successor::incumbent_gone() {
 }
 
 SuccessorActions Successor::incumbent_lost(const event::IncumbentLost& lost) {
-  if (std::exchange(lost_, true)) return {};
+  if (std::exchange(lost_, true) || alone_) return {};
   if (lost.error.code() != make_error_code(errc::channel_lost) &&
       step_ < Step::taking) {
     return give_up(lost.error);
@@ -199,6 +203,11 @@ SuccessorActions Successor::stay_alone() {
   step_ = Step::committed;
   return {action::DisarmSuccessor{}, action::RecordAlone{},
           action::Stay{false}};
+}
+
+SuccessorActions Successor::leave_alone() {
+  step_ = Step::left;
+  return {action::DisarmSuccessor{}, action::LeaveAgain{}};
 }
 
 SuccessorActions Successor::give_up(Error error) {

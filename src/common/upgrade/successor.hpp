@@ -130,11 +130,13 @@ class Successor {
   Actions incumbent_lost(const event::IncumbentLost& lost);
   Actions expired();
   Actions stay_alone();
+  Actions leave_alone();
   Actions give_up(Error error);
 
   Step step_ = Step::greeting;
   bool alone_ = false;
   bool lost_ = false;
+  bool stop_wanted_ = false;
   bool ready_ = false;  ///< said before the listeners were here
 };
 

@@ -249,6 +249,7 @@ void SuccessorDriver::run(const action::LeaveAgain&) {
   context_.log(LogLevel::warning, "not needed any more, draining: generation=",
                context_.generation);
   const milliseconds told{give_back_.drain_milliseconds};
+  settle_listeners({});
   self_.leave(told.count() > 0 ? told : context_.options.deadlines.drain);
   settle_requests(false);
 }
@@ -333,6 +334,14 @@ void SuccessorDriver::note_incumbent_gone() {
 void SuccessorDriver::end_probation(std::function<void(bool)> then) {
   on_settled_.push_back(std::move(then));
   send(protocol::EndProbation{});
+}
+
+void SuccessorDriver::stop(std::function<void()> if_committed) {
+  on_settled_.push_back(
+      [if_committed = std::move(if_committed)](bool committed) {
+        if (committed) if_committed();
+      });
+  feed(event::SuccessorStopRequested{});
 }
 
 // deadlines ------------------------------------------------------------------

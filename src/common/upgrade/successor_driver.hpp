@@ -39,7 +39,9 @@ class SuccessorDriver {
 
   void ready() { feed(event::ApplicationReady{}); }
   void extend_ready(std::chrono::milliseconds more);
-  void stop() { feed(event::SuccessorStopRequested{}); }
+  /// `if_committed` runs once if this generation stays nevertheless: the
+  /// incumbent may have committed it before it heard of the stop.
+  void stop(std::function<void()> if_committed);
   /// `then` runs once: true when this generation is committed, false when it
   /// has to leave instead.
   void end_probation(std::function<void(bool)> then);

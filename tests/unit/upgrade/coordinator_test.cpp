@@ -5,23 +5,14 @@
 #include <algorithm>
 #include <ostream>
 
+#include "machine_rules.hpp"
+
 namespace relaunch::upgrade {
 namespace {
 
 using Step = Coordinator::Step;
 using Result = Outcome::Result;
 
-template <typename Action>
-const Action* find(const CoordinatorActions& actions) {
-  for (const auto& action : actions) {
-    if (const auto* found = std::get_if<Action>(&action)) return found;
-  }
-  return nullptr;
-}
-template <typename Action>
-bool has(const CoordinatorActions& actions) {
-  return find<Action>(actions) != nullptr;
-}
 template <typename First, typename Second>
 bool in_order(const CoordinatorActions& actions) {
   const auto is_first = [](const auto& action) {
@@ -282,6 +273,17 @@ TEST(Coordinator, APauseThatFinishesTooLateGivesNoTurn) {
   EXPECT_TRUE(machine.holds_turn());
 }
 
+TEST(Coordinator, GivesNoTurnThatCannotArrive) {
+  Coordinator machine = at(Step::pausing);
+  machine.on(kClosed);
+  const auto actions = machine.on(event::Paused{});
+  EXPECT_FALSE(has<action::GiveTurn>(actions));
+  EXPECT_TRUE(has<action::ResumeAccepting>(actions));
+  EXPECT_TRUE(has<action::KillSuccessor>(actions));
+  EXPECT_EQ(find<action::Finish>(machine.on(kCrashed))->result, Result::failed);
+  expect_the_next_upgrade_works(machine);
+}
+
 TEST(Coordinator, AsksAnUnhealthySuccessorForTheTurnBeforeItEndsIt) {
   Coordinator machine = at(Step::probation);
   const auto asked = machine.on(event::HealthAnswered{false});
@@ -446,6 +448,79 @@ TEST(Coordinator, ServesOnWhenTheSuccessorDiesWhileTheRecordIsWritten) {
   EXPECT_TRUE(has<action::ResumeAccepting>(actions));
   EXPECT_FALSE(has<action::Commit>(actions));
   expect_the_next_upgrade_works(machine);
+}
+
+TEST(Coordinator, ServesOnWhenTheSuccessorIsLostWhileTheRecordIsWritten) {
+  const event::SuccessorFailed gives_up{{errc::handover_refused, ""}};
+  for (const CoordinatorEvent& news :
+       {CoordinatorEvent{kClosed}, CoordinatorEvent{gives_up}}) {
+    Coordinator machine = at(Step::committing);
+    machine.on(news);
+    const auto actions = machine.on(event::Recorded{});
+    EXPECT_FALSE(has<action::Commit>(actions));
+    EXPECT_TRUE(has<action::KillSuccessor>(actions));
+    const auto ended = machine.on(kCrashed);
+    EXPECT_TRUE(has<action::RestoreRecord>(ended));
+    EXPECT_TRUE(has<action::ResumeAccepting>(ended));
+    expect_the_next_upgrade_works(machine);
+  }
+}
+
+TEST(Coordinator, ServesOnWhenTheSuccessorGivesUpBeforeItHasTakenOver) {
+  Coordinator machine = at(Step::confirming);
+  const auto actions =
+      machine.on(event::SuccessorFailed{{errc::handover_refused, ""}});
+  EXPECT_TRUE(has<action::KillSuccessor>(actions));
+  EXPECT_TRUE(has<action::RestoreRecord>(machine.on(kCrashed)));
+  expect_the_next_upgrade_works(machine);
+}
+
+TEST(Coordinator, AnAbortInTheBuildOrTheStagingCancelsIt) {
+  Coordinator building = at(Step::building);
+  EXPECT_TRUE(has<action::CancelBuild>(building.on(event::AbortRequested{})));
+  Coordinator staging = at(Step::staging);
+  EXPECT_TRUE(has<action::CancelStage>(staging.on(event::AbortRequested{})));
+  EXPECT_TRUE(has<action::Finish>(staging.on(event::Staged{})));
+  expect_the_next_upgrade_works(staging);
+}
+
+TEST(Coordinator, AnAbortEndsTheUpgradeUntilTheCommit) {
+  for (const Step step : kBeforeTurn) {
+    Coordinator machine = at(step);
+    EXPECT_TRUE(
+        has<action::KillSuccessor>(machine.on(event::AbortRequested{})));
+    machine.on(kCrashed);
+    EXPECT_FALSE(machine.failure()->blames_release);
+    expect_the_next_upgrade_works(machine);
+  }
+  Coordinator probation = at(Step::probation);
+  EXPECT_TRUE(has<action::TakeTurnBack>(probation.on(event::AbortRequested{})));
+  for (const Step step : {Step::committing, Step::confirming}) {
+    Coordinator machine = at(step);
+    EXPECT_TRUE(machine.on(event::AbortRequested{}).empty()) << "too late";
+    EXPECT_EQ(machine.step(), step);
+  }
+}
+
+TEST(Coordinator, AStopInTheStagingOrTheLaunchEndsItThenLeaves) {
+  Coordinator staging = at(Step::staging);
+  EXPECT_TRUE(has<action::CancelStage>(staging.on(event::StopRequested{})));
+  EXPECT_TRUE(has<action::Leave>(staging.on(event::Staged{})));
+  Coordinator launching = at(Step::launching);
+  EXPECT_TRUE(launching.on(event::StopRequested{}).empty());
+  EXPECT_TRUE(has<action::KillSuccessor>(launching.on(event::Launched{})));
+  EXPECT_TRUE(has<action::Leave>(launching.on(kCrashed)));
+}
+
+TEST(Coordinator, AStopAtTheCommitLeavesItToTheSuccessor) {
+  for (const Step step : {Step::committing, Step::confirming}) {
+    Coordinator machine = at(step);
+    EXPECT_TRUE(machine.on(event::StopRequested{}).empty());
+    if (step == Step::committing) machine.on(event::Recorded{});
+    EXPECT_TRUE(
+        has<action::AnswerAndLeave>(machine.on(event::CommitAcknowledged{})));
+    EXPECT_EQ(machine.step(), Step::leaving);
+  }
 }
 
 TEST(Coordinator, AnswersOnlyWhenTheSuccessorHasTakenOver) {

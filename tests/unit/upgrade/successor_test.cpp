@@ -4,23 +4,13 @@
 
 #include <algorithm>
 
+#include "machine_rules.hpp"
+
 namespace relaunch::upgrade {
 namespace {
 
 using Step = Successor::Step;
 using Wait = action::ArmSuccessor::Wait;
-
-template <typename Action>
-const Action* find(const SuccessorActions& actions) {
-  for (const auto& action : actions) {
-    if (const auto* found = std::get_if<Action>(&action)) return found;
-  }
-  return nullptr;
-}
-template <typename Action>
-bool has(const SuccessorActions& actions) {
-  return find<Action>(actions) != nullptr;
-}
 
 const event::IncumbentLost kClosed{{errc::channel_lost, ""}};
 const event::IncumbentLost kGarbage{{errc::malformed_frame, "garbage"}};
@@ -179,6 +169,23 @@ TEST(Successor, StopsAcceptingWhenTheIncumbentLivesBehindALostChannel) {
   EXPECT_EQ(machine.step(), Step::left);
 }
 
+TEST(Successor, KeepsItsDeadlineWhenItBeginsToServeOnALostChannel) {
+  Successor machine = at(Step::taking);
+  machine.on(kClosed);
+  EXPECT_FALSE(has<action::DisarmSuccessor>(machine.on(event::Accepting{})));
+  EXPECT_TRUE(has<action::YieldTurn>(machine.on(event::SuccessorExpired{})));
+}
+
+TEST(Successor, AloneItHeedsNothingThatTheDeadHadSent) {
+  for (const Step step : {Step::initialising, Step::taking}) {
+    Successor machine = at(step);
+    machine.on(event::IncumbentGone{});
+    EXPECT_TRUE(machine.on(event::CannotAdopt{{errc::busy, ""}}).empty());
+    EXPECT_TRUE(machine.on(kGarbage).empty());
+    EXPECT_EQ(machine.step(), step);
+  }
+}
+
 TEST(Successor, GivesUpAtEachDeadlineBeforeItServes) {
   const std::pair<Step, errc> rows[] = {
       {Step::greeting, errc::hello_timeout},
@@ -210,6 +217,18 @@ TEST(Successor, PassesAStopToItsIncumbentBeforeTheCommit) {
     EXPECT_TRUE(
         has<action::ForwardStop>(machine.on(event::SuccessorStopRequested{})));
     EXPECT_EQ(machine.step(), step);
+  }
+}
+
+TEST(Successor, LeavesIfTheIncumbentDiesBeforeItHeedsAStop) {
+  for (const Step step :
+       {Step::greeting, Step::initialising, Step::waiting, Step::serving}) {
+    Successor machine = at(step);
+    machine.on(event::SuccessorStopRequested{});
+    const auto actions = machine.on(event::IncumbentGone{});
+    EXPECT_TRUE(has<action::LeaveAgain>(actions));
+    EXPECT_FALSE(has<action::TakeTurn>(actions));
+    EXPECT_EQ(machine.step(), Step::left);
   }
 }
 
