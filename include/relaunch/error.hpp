@@ -46,7 +46,7 @@ inline std::error_code make_error_code(errc code) noexcept {
 /// `cannot listen on tcp://127.0.0.1:80: bind: Permission denied (system:13)`.
 /// A context that begins with the code's own words stands as it is: `the build
 /// failed: exit code 2`.
-class Error : public std::system_error {
+class RELAUNCH_EXCEPTION Error : public std::system_error {
  public:
   /// No error: what Result<T>::error() answers for a value.
   Error() : std::system_error(std::error_code{}) {}
