@@ -67,6 +67,6 @@ if(WIN32)
                                ${windows_definitions})
   else()
     target_compile_definitions(relaunch_dependencies INTERFACE
-                               ${windows_definitions})
+      ${windows_definitions} BOOST_ALL_NO_LIB _CRT_SECURE_NO_WARNINGS)
   endif()
 endif()
