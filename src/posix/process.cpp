@@ -82,6 +82,56 @@ std::string_view name_of(SpawnStep step) {
   return "exec";
 }
 
+// What the first passed descriptor is in the child.
+constexpr int kFirstPassed = 3;
+
+// Whoever ignores SIGCHLD, or waits for every child, has the status of our
+// children too. So a shell waits for this one, and tells on its descriptor 3.
+constexpr char kTellingShell[] =
+    R"("$0" "$@" 3>&-; code=$?; echo "$code" >&3; exit "$code")";
+
+std::vector<std::string> by_shell(const std::string& executable,
+                                  const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{"sh", "-c", kTellingShell, executable};
+  words.insert(words.end(), arguments.begin() + 1, arguments.end());
+  return words;
+}
+
+struct StatusPipe {
+  Handle reader;
+  Handle writer;
+};
+Result<StatusPipe> make_status_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+    return Error{last_error(), "cannot make a pipe: pipe2"};
+  }
+  return StatusPipe{Handle{ends[0]}, Handle{ends[1]}};
+}
+
+// What the shell has told, once it is gone; nothing if it was killed.
+std::optional<std::uint32_t> read_told_status(const Handle& pipe) {
+  if (!pipe) return std::nullopt;
+  char digits[16];
+  const ssize_t got =
+      uninterrupted([&] { return ::read(pipe.get(), digits, sizeof digits); });
+  std::uint32_t code = 0;
+  if (got <= 0 ||
+      std::from_chars(digits, digits + got, code).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  return code;
+}
+
+Error cannot_start(const LaunchRequest& request, const Spawned& child) {
+  std::string context = cat("cannot start ", request.executable, ": ",
+                            name_of(child.failed_step));
+  if (child.failed_step == SpawnStep::folder) {
+    context += " " + request.folder.string();
+  }
+  return Error{{child.error, std::system_category()}, std::move(context)};
+}
+
 // "12 (a) b) S 1 12 7 …": the name may hold anything, so what counts begins
 // after the last parenthesis. https://man7.org/linux/man-pages/man5/proc.5.html
 struct ProcStat {
@@ -178,7 +228,10 @@ ExitStatus Process::exit_status() {
     return ::waitid(P_PIDFD, static_cast<id_t>(handle_.get()), &info,
                     WEXITED | WNOHANG);
   });
-  if (result != 0 || info.si_pid == 0) return {};
+  if (result != 0 || info.si_pid == 0) {
+    const auto told = read_told_status(status_);
+    return told ? ExitStatus{ExitStatus::Kind::exited, *told} : ExitStatus{};
+  }
   const auto code = static_cast<std::uint32_t>(info.si_status);
   if (info.si_code == CLD_EXITED) return {ExitStatus::Kind::exited, code};
   return {ExitStatus::Kind::signalled, code};
@@ -217,8 +270,15 @@ Result<void> Process::kill_tree() {
 Result<Process> launch(const LaunchRequest& request) {
   Environment environment = request.environment;
   SpawnPlan plan;
+  StatusPipe told;
+  if (request.sure_status) {
+    auto pipe = make_status_pipe();
+    if (!pipe) return pipe.error();
+    told = std::move(*pipe);
+    plan.handles.push_back(told.writer.get());
+  }
   for (const auto& passed : request.handles) {
-    const auto number = 3 + plan.handles.size();
+    const auto number = kFirstPassed + plan.handles.size();
     std::erase_if(environment, [&](const std::string& entry) {
       return entry.starts_with(passed.variable + "=");
     });
@@ -234,14 +294,16 @@ Result<Process> launch(const LaunchRequest& request) {
   // As CreateProcess does: a relative path is seen from here, not from the
   // child's folder.
   std::error_code failure;
-  const std::string executable =
-      std::filesystem::absolute(request.executable, failure).string();
+  const auto program = std::filesystem::absolute(request.executable, failure);
   if (failure) {
     return Error{failure, cat("cannot start ", request.executable,
                               ": find the working folder")};
   }
   const std::string folder = request.folder.string();
-  const auto arguments = pointers(request.arguments);
+  const std::string executable = request.sure_status ? "/bin/sh" : program;
+  const auto words = request.sure_status ? by_shell(program, request.arguments)
+                                         : request.arguments;
+  const auto arguments = pointers(words);
   const auto variables = pointers(environment);
   plan.executable = executable.c_str();
   plan.folder = folder.empty() ? nullptr : folder.c_str();
@@ -255,13 +317,10 @@ Result<Process> launch(const LaunchRequest& request) {
                                    name_of(SpawnStep::clone))};
   }
   Spawned child = spawn(plan);
-  if (child.error != 0) {
-    std::string context = cat("cannot start ", request.executable, ": ",
-                              name_of(child.failed_step));
-    if (child.failed_step == SpawnStep::folder) context += " " + folder;
-    return Error{{child.error, std::system_category()}, std::move(context)};
-  }
-  return Process{std::move(child.process), static_cast<ProcessId>(child.id)};
+  if (child.error != 0) return cannot_start(request, child);
+  Process process{std::move(child.process), static_cast<ProcessId>(child.id)};
+  process.status_ = std::move(told.reader);
+  return process;
 }
 
 Result<Handle> own_process_handle() {

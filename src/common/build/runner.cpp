@@ -170,6 +170,7 @@ Result<void> Runner::Impl::launch(const BuildCommand& command) {
   request.folder = command.folder;
   request.output = pipe->child_end();
   request.own_tree = true;
+  request.sure_status = true;
   auto launched = os::launch(request);
   if (!launched) return launched.error();
   process = std::move(*launched);

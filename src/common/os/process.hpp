@@ -55,6 +55,9 @@ struct LaunchRequest {
   /// they end with this process on Windows (job object). Not for a successor:
   /// it would end with its incumbent.
   bool own_tree = false;
+  /// Its exit status is told also if the host program takes it away. POSIX: a
+  /// shell starts it and tells; what a signal ended has exit code 128 and more.
+  bool sure_status = false;
 };
 
 /// Owns the handle of a process. Destroying it leaves the process alone.
@@ -75,7 +78,8 @@ class Process {
   bool gone(std::chrono::milliseconds patience = {}) const;
   /// Reaps it where it is our child. Call when gone() is true; answers
   /// `unknown` if the host program took the status away (SIGCHLD ignored, a
-  /// wait for everything) or the process was never our child.
+  /// wait for everything) and the launch did not ask for sure_status, or the
+  /// process was never our child.
   ExitStatus exit_status();
 
   /// SIGTERM / sets the process's stop event, which exists where that program
@@ -92,7 +96,8 @@ class Process {
   friend Result<Process> launch(const LaunchRequest&);
   Handle handle_;
   ProcessId id_ = 0;
-  Handle tree_;  ///< Windows: the job object
+  Handle tree_;    ///< Windows: the job object
+  Handle status_;  ///< POSIX: where the shell of sure_status tells it
 };
 
 /// The exit code of a process that was ended by kill() on Windows.
