@@ -51,6 +51,14 @@ else()
   find_path(RELAUNCH_XXHASH_INCLUDE xxhash.h REQUIRED)
 endif()
 
+# The line that names the version, for those who use what is installed.
+set(boost_headers ${Boost_INCLUDE_DIRS})
+if(TARGET relaunch_host_headers)
+  set(boost_headers ${headers})
+endif()
+file(STRINGS "${boost_headers}/boost/version.hpp" RELAUNCH_BOOST_VERSION
+     REGEX "^#define BOOST_LIB_VERSION ")
+
 add_library(relaunch_dependencies INTERFACE)
 target_link_libraries(relaunch_dependencies INTERFACE Boost::headers)
 if(RELAUNCH_XXHASH_INCLUDE)
