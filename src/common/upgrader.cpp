@@ -48,7 +48,9 @@ bool parse_number(std::string_view text, Number& number) {
 
 // Read once, then unset: a child of the application must not mistake itself
 // for the successor. The number is only believed if the system says that it is
-// a channel, made by the process that the other variable names.
+// a channel, made by the process that the other variable names. Throws Error if
+// the system cannot say: a successor that took itself for a first generation
+// would put itself into the record.
 std::optional<Inheritance> read_inheritance() {
   const auto number = os::environment_variable(upgrade::kChannelVariable);
   const auto maker = os::environment_variable(upgrade::kIncumbentVariable);
@@ -62,6 +64,9 @@ std::optional<Inheritance> read_inheritance() {
   }
   const native_handle native = os::handle_from_number(value);
   const auto made_by = os::channel_maker(native);
+  if (!made_by && made_by.error().code() != errc::invalid_argument) {
+    throw made_by.error();
+  }
   if (!made_by || *made_by != incumbent) return {};
   os::keep_from_children(native);
   return Inheritance{os::Handle{native}, incumbent};

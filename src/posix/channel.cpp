@@ -379,12 +379,13 @@ Result<ProcessId> channel_maker(native_handle end) {
   int domain = 0;
   int type = 0;
   ucred maker = {};
-  if (!option(SO_DOMAIN, domain) || !option(SO_TYPE, type) ||
-      (domain == AF_UNIX && !option(SO_PEERCRED, maker))) {
+  const bool known = option(SO_DOMAIN, domain) && option(SO_TYPE, type) &&
+                     (domain != AF_UNIX || option(SO_PEERCRED, maker));
+  if (!known && errno != EBADF && errno != ENOTSOCK) {
     return Error{last_error(),
                  cat("cannot use handle ", end, " as a channel: getsockopt")};
   }
-  if (domain != AF_UNIX || type != SOCK_STREAM || maker.pid <= 0) {
+  if (!known || domain != AF_UNIX || type != SOCK_STREAM || maker.pid <= 0) {
     return Error{errc::invalid_argument,
                  cat("cannot use handle ", end, " as a channel: it is none")};
   }

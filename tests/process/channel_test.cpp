@@ -418,12 +418,14 @@ TEST(Channel, ItsMakerIsKnownAndOtherHandlesAreNoChannel) {
   EXPECT_EQ(os::channel_maker(pair.theirs.get()).value(), os::own_process_id());
 
   const auto image = os::open_running_image().value();
-  EXPECT_FALSE(os::channel_maker(image.get()));
+  EXPECT_EQ(os::channel_maker(image.get()).error().code(),
+            errc::invalid_argument);
   os::Handle closed = os::own_process_handle().value();
-  EXPECT_FALSE(os::channel_maker(closed.get()));
+  EXPECT_EQ(os::channel_maker(closed.get()).error().code(),
+            errc::invalid_argument);
   const native_handle number = closed.get();
   closed.reset();
-  EXPECT_FALSE(os::channel_maker(number));
+  EXPECT_EQ(os::channel_maker(number).error().code(), errc::invalid_argument);
 }
 
 RELAUNCH_CHILD_MAIN(echoes) {

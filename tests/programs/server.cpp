@@ -41,6 +41,7 @@
 #include "common/os/system.hpp"
 #include "greeting.hpp"
 #include "programs/recipe.hpp"
+#include "programs/tracing.hpp"
 #include "relaunch/asio.hpp"
 #include "relaunch/relaunch.hpp"
 #include "support/system_facts.hpp"
@@ -214,6 +215,7 @@ class Application {
 };
 
 int run() {
+  follow_if_wanted();
   recipe = read_recipe(os::running_executable().value());
   say("started pid=" + std::to_string(os::own_process_id()));
   if (find(recipe, "silent") != nullptr) hang();

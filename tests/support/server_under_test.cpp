@@ -61,11 +61,10 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
     program += kServer.extension();
     fs::copy_file(built, program);
   }
-  os::LaunchRequest request;
-  request.executable = program;
-  request.arguments = {text::utf8(program)};
+  request_.executable = program;
+  request_.arguments = {text::utf8(program)};
   const auto add = [&](const std::string& key, const std::string& value) {
-    request.arguments.push_back(key + '=' + value);
+    request_.arguments.push_back(key + '=' + value);
   };
   add("state", text::utf8(folder_ / "state"));
   add("artifact", text::utf8(artifact()));
@@ -77,13 +76,22 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
   for (const auto& [key, value] : kSettings) {
     if (setup.settings.count(key) == 0) add(key, value);
   }
-  request.folder = folder_.path();
-  request.environment = os::own_environment();
+  request_.folder = folder_.path();
+  request_.environment = os::own_environment();
   fs::create_directory(folder_ / "faults");
-  request.environment.push_back("RELAUNCH_FAULTS=" +
-                                text::utf8(folder_ / "faults"));
-  process_ = std::make_unique<ServerProcess>(std::move(request));
-  if (!setup.wait_until_serving) return;
+  request_.environment.push_back("RELAUNCH_FAULTS=" +
+                                 text::utf8(folder_ / "faults"));
+  process_ = std::make_unique<ServerProcess>(request_);
+  if (setup.wait_until_serving) wait_until_serving();
+}
+
+void ServerUnderTest::start_again() {
+  process_.reset();  // ends whoever is left
+  process_ = std::make_unique<ServerProcess>(request_);
+  wait_until_serving();
+}
+
+void ServerUnderTest::wait_until_serving() {
   if (!wait_for_turn(0)) {
     throw std::runtime_error("the server does not serve:\n" +
                              process_->output());

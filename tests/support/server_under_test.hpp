@@ -70,6 +70,9 @@ class ServerUnderTest {
   explicit ServerUnderTest(ServerSetup setup = {});
   ~ServerUnderTest();
 
+  /// The first program once more, with the folder as it is by now.
+  void start_again();
+
   std::uint16_t port() const { return port_; }
   ServerProcess& process() { return *process_; }
   std::filesystem::path path(const std::filesystem::path& name) const {
@@ -119,7 +122,10 @@ class ServerUnderTest {
   LoadPlan load(Connections connections) const;
 
  private:
+  void wait_until_serving();
+
   ScratchFolder folder_;
+  os::LaunchRequest request_;
   std::unique_ptr<ServerProcess> process_;
   std::uint16_t port_ = 0;
   unsigned censuses_ = 0;

@@ -28,8 +28,9 @@ struct ChannelPair {
 Result<ChannelPair> make_channel_pair();
 
 /// The process that made this link, as the system knows it (SO_PEERCRED,
-/// GetNamedPipeServerProcessId). An error if `end` is no channel end at all: a
-/// number found in the environment may mean anything by now.
+/// GetNamedPipeServerProcessId). Errors: errc::invalid_argument if `end` is no
+/// channel end at all, since a number found in the environment may mean
+/// anything by now; a system error if the system cannot say.
 Result<ProcessId> channel_maker(native_handle end);
 
 /// A borrowed handle to send. The receiver gets its own.

@@ -1,5 +1,6 @@
 #include "common/upgrade/release_maker.hpp"
 
+#include <system_error>
 #include <utility>
 
 #include "common/os/files.hpp"
@@ -50,17 +51,23 @@ void ReleaseMaker::stage(bool force, std::function<void(Staged)> on_end) {
   }
   if (thread_.joinable()) thread_.join();
   cancelled_ = false;
+  auto work = [this, number = ++stagings_, force, on_end,
+               mailbox = context_.mailbox] {
+    os::keep_signals_from_this_thread();
+    auto staged = std::make_shared<Staged>(make_release(force));
+    staging_ = false;
+    mailbox->post([this, number, staged, on_end] {
+      if (number == stagings_) on_end(std::move(*staged));
+    });
+  };
   staging_ = true;
-  thread_ =
-      std::thread{[this, number = ++stagings_, force,
-                   on_end = std::move(on_end), mailbox = context_.mailbox] {
-        os::keep_signals_from_this_thread();
-        auto staged = std::make_shared<Staged>(make_release(force));
-        staging_ = false;
-        mailbox->post([this, number, staged, on_end] {
-          if (number == stagings_) on_end(std::move(*staged));
-        });
-      }};
+  try {
+    thread_ = std::thread{std::move(work)};
+  } catch (const std::system_error& failure) {
+    staging_ = false;
+    on_end(
+        {{}, false, Error{failure.code(), "cannot start the staging thread"}});
+  }
 }
 
 ReleaseMaker::Staged ReleaseMaker::make_release(bool force) {

@@ -1,0 +1,7 @@
+#include "programs/tracing.hpp"
+
+namespace relaunch::test {
+
+void follow_if_wanted() {}
+
+}  // namespace relaunch::test

@@ -1,0 +1,35 @@
+// Where an upgrade is ended or disturbed: a call of one process, and how.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relaunch::test {
+
+struct Point {
+  std::string role;  ///< "incumbent", "successor"
+  std::string call;
+  int number = 0;      ///< the nth call of any one thread
+  std::string action;  ///< "kill", or the name of an errno
+
+  bool kills() const { return action == "kill"; }
+  /// "incumbent:sendmsg:3:kill"
+  std::string text() const;
+  /// For strace's option -e.
+  std::string injection() const;
+};
+std::optional<Point> parse_point(std::string_view text);
+
+/// Of each call the most that one thread has made, from what strace -f wrote.
+using Calls = std::map<std::string, int>;
+Calls count_calls(const std::filesystem::path& trace);
+
+/// A kill at each call; then each errno that this call may answer, by its
+/// manual page and where the library must cope with it.
+std::vector<Point> points_of(const std::string& role, const Calls& calls);
+
+}  // namespace relaunch::test
