@@ -20,7 +20,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxDepth = 8;
-constexpr std::size_t kMaxReasonBytes = 4096;
+constexpr std::string_view kCutMark = "...";
+constexpr std::size_t kMaxReasonBytes = 4096 + kCutMark.size();
 constexpr std::size_t kMaxNameBytes = 255;
 
 /// In the order of Message's alternatives.
@@ -272,17 +273,22 @@ Result<void> check_content(const Message& message, std::size_t handles) {
     const auto fine = check_name(name);
     if (!fine) return malformed(type, fine.error().text());
   }
+  const auto* failed = std::get_if<Failed>(&message);
+  if (failed && failed->reason.size() > kMaxReasonBytes) {
+    return malformed(type, text::cat("its reason has ", failed->reason.size(),
+                                     " bytes, the limit is ", kMaxReasonBytes));
+  }
   return {};
 }
 
 /// A reason may quote what a program printed; it must fit into a head.
 std::string cut_reason(std::string reason) {
   if (reason.size() <= kMaxReasonBytes) return reason;
-  std::size_t end = kMaxReasonBytes;
+  std::size_t end = kMaxReasonBytes - kCutMark.size();
   while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) {
     --end;
   }
-  return reason.substr(0, end) + "...";
+  return reason.erase(end).append(kCutMark);
 }
 
 }  // namespace

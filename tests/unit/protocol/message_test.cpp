@@ -266,6 +266,17 @@ TEST(Message, ALongReasonIsCutBetweenCharacters) {
   EXPECT_EQ(std::get<Failed>(*message).reason, std::string(4095, 'x') + "...");
 }
 
+TEST(Message, AReasonIsCutOnlyOnceAndRefusedOverItsLimit) {
+  const auto failed = [](std::size_t size) {
+    return head(R"({"type":"failed","reason":")" + std::string(size, 'x') +
+                "\"}");
+  };
+  const auto longest = from_frame(failed(4099));
+  ASSERT_TRUE(longest) << longest.error().text();
+  EXPECT_EQ(from_frame(to_frame(*longest)).value(), *longest);
+  EXPECT_EQ(code_of(failed(4100)), errc::malformed_frame);
+}
+
 TEST(Message, AReasonThatIsNoUtf8ArrivesReadable) {
   const auto message = from_frame(to_frame(Failed{"a\xFF z"}));
   ASSERT_TRUE(message) << message.error().text();
