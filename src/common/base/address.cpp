@@ -54,7 +54,10 @@ std::optional<ip::address> parse_v6(std::string_view text) {
   if (text.size() > 100 || text.find('\0') != text.npos) return {};
   boost::system::error_code failure;
   const auto address = ip::make_address_v6(std::string{text}, failure);
-  if (failure) return {};
+  // An interface that is not there counts as none: another address.
+  if (failure || (plain.size() != text.size() && address.scope_id() == 0)) {
+    return {};
+  }
   return address;
 }
 

@@ -89,6 +89,8 @@ TEST(Address, RefusesWhatIsNotNumericOrNotWhole) {
                            "tcp://:80",
                            "tcp://[::1/64]:80",
                            "tcp://[[::1]]:80",
+                           "tcp://[fe80::1%no such interface]:80",
+                           "tcp://[::1%]:80",
                            "tcp://[g::]:1"}) {
     const auto address = Address::parse(text);
     ASSERT_FALSE(address) << text;
