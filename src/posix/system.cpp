@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "common/base/text.hpp"
 #include "posix/posix.hpp"
@@ -36,6 +37,7 @@ void set_last_error(int number) { errno = number; }
 ProcessId own_process_id() { return static_cast<ProcessId>(::getpid()); }
 
 native_handle handle_from_number(std::uintptr_t number) {
+  if (number > std::numeric_limits<native_handle>::max()) return kNoHandle;
   return static_cast<native_handle>(number);
 }
 

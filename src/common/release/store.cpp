@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -51,6 +52,15 @@ bool is_inside(const fs::path& relative) {
   if (relative.empty() || relative.has_root_path()) return false;
   const fs::path plain = relative.lexically_normal();
   return *plain.begin() != "..";
+}
+
+/// Nothing if the record was damaged: a path ends at a NUL, and Windows has
+/// none that is no UTF-8.
+std::optional<fs::path> path_in(const ReleaseRecord& record) try {
+  if (record.executable.find('\0') != std::string::npos) return {};
+  return text::path_from_utf8(record.executable);
+} catch (const std::system_error&) {
+  return {};
 }
 
 /// A link "lib/a" leads on from "lib".
@@ -244,9 +254,9 @@ std::optional<Release> Store::find(std::string_view id) const {
   if (!bytes) return {};
   const auto record = read_release(*bytes);
   if (!record) return {};
-  const fs::path executable = text::path_from_utf8(record->executable);
-  if (!is_inside(executable)) return {};
-  Release release{name, releases_ / name / executable};
+  const auto executable = path_in(*record);
+  if (!executable || !is_inside(*executable)) return {};
+  Release release{name, releases_ / name / *executable};
   if (!os::is_executable(release.executable)) return {};
   std::error_code ignored;
   if (!fs::is_regular_file(release.executable, ignored)) return {};

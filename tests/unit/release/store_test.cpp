@@ -221,7 +221,10 @@ TEST_F(StoreTest, ReleaseWhoseRecordWasTornIsMadeWholeByStagingAgain) {
   const Release release = stage(store, "one");
   const fs::path record = state_ / "releases" / (release.id + ".json");
   for (const char* torn : {"", "{", "[]", "{\"executable\":1}",
-                           "{\"executable\":\"../x\",\"artifact\":\"\"}"}) {
+                           "{\"executable\":\"../x\",\"artifact\":\"\"}",
+                           "{\"executable\":\"server\xFF\",\"artifact\":\"\"}",
+                           "{\"executable\":\"server.exe\\u0000\","
+                           "\"artifact\":\"\"}"}) {
     make_file(record, torn);
     EXPECT_FALSE(store.find(release.id)) << torn;
     EXPECT_EQ(stage(store, "one").executable, release.executable);
