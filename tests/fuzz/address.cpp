@@ -1,0 +1,42 @@
+#include "common/base/address.hpp"
+
+#include "common/base/text.hpp"
+#include "fuzz/properties.hpp"
+
+namespace relaunch::fuzz {
+namespace {
+
+void check_same(const Address& address, const Result<Address>& again,
+                const std::string& promise) {
+  require(again && *again == address && again->port() == address.port() &&
+              again->is_v6() == address.is_v6() &&
+              again->is_loopback() == address.is_loopback() &&
+              again->native_size() == address.native_size(),
+          promise + ": " + address.text());
+}
+
+}  // namespace
+
+// The bytes are an address as text, and a socket address of the system.
+void check_address(std::string_view bytes) {
+  const auto parsed = Address::parse(bytes);
+  if (parsed) {
+    require(text::printable(parsed->text()) == parsed->text(),
+            "an address is fit for a terminal");
+    check_same(*parsed, Address::parse(parsed->text()),
+               "an address is read as it is written");
+    check_same(*parsed,
+               Address::from_native(parsed->native(), parsed->native_size()),
+               "an address comes back from the system");
+  } else {
+    require(text::printable(parsed.error().text()) == parsed.error().text(),
+            "an error is fit for a terminal");
+  }
+  const auto native = Address::from_native(bytes.data(), bytes.size());
+  // A scope has a name on one machine and none on another.
+  if (!native || native->text().find('%') != std::string::npos) return;
+  check_same(*native, Address::parse(native->text()),
+             "what the system says can be asked for");
+}
+
+}  // namespace relaunch::fuzz
