@@ -77,6 +77,7 @@ class ServerUnderTest {
 
   std::uint16_t port() const { return port_; }
   ServerProcess& process() { return *process_; }
+  const ServerProcess& process() const { return *process_; }
   std::filesystem::path path(const std::filesystem::path& name) const {
     return folder_ / name;
   }

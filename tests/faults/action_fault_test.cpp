@@ -1,0 +1,200 @@
+// Each action of an upgrade, and its process ends or hangs right before it.
+#include "faults/fault_fixture.hpp"
+
+namespace relaunch::test {
+namespace {
+
+using testing::StartsWith;
+using Settings = std::map<std::string, std::string>;
+
+/// Who is there afterwards.
+enum class After {
+  incumbent,  ///< serves on; the next upgrade works
+  successor,  ///< serves and is committed; the next upgrade works
+  nobody,     ///< nobody else holds the listeners: all have ended
+  /// Serves on, while its library hangs for ever; the successor has ended.
+  incumbent_stuck,
+  /// Serves, and is committed when the incumbent that hangs has ended.
+  successor_waits,
+  /// Serves on and is committed, while its library hangs for ever.
+  successor_stuck,
+};
+
+struct Row {
+  std::string where;
+  std::string order;
+  After after = After::incumbent;
+  std::string outcome;  ///< how it begins; empty: whoever asked hears nothing
+  Recipe release;
+  Settings settings;
+};
+
+std::ostream& operator<<(std::ostream& out, const Row& row) {
+  return out << row.where << " " << row.order;
+}
+
+const Recipe kTwo{{"greeting", "two"}};
+const Recipe kUnhealthy{{"greeting", "two"}, {"unhealthy", "1"}};
+
+Row kill(const char* where, After after, const char* outcome = "",
+         const Recipe& release = kTwo) {
+  return {where, "kill", after, outcome, release, {}};
+}
+Row hang(const char* where, After after, const char* outcome = "",
+         const Settings& settings = {}, const Recipe& release = kTwo) {
+  return {where, "hang", after, outcome, release, settings};
+}
+
+std::vector<Row> incumbent_ends() {
+  return {// Before a successor is there nobody else can serve.
+          kill("incumbent.start-build", After::nobody),
+          kill("incumbent.ask-health", After::successor),
+          kill("incumbent.stage", After::nobody),
+          kill("incumbent.pause-accepting", After::successor),
+          kill("incumbent.launch", After::nobody),
+          kill("incumbent.give-turn", After::successor),
+          kill("incumbent.record", After::successor),
+          kill("incumbent.commit", After::successor),
+          kill("incumbent.answer-and-leave", After::successor),
+          kill("incumbent.take-turn-back", After::successor, "", kUnhealthy),
+          // The turn is back, and the successor has begun to leave.
+          kill("incumbent.resume-accepting", After::nobody, "", kUnhealthy),
+          kill("incumbent.finish", After::nobody, "", kUnhealthy)};
+}
+
+std::vector<Row> successor_ends() {
+  const char* in_switch = "rolled back in switch: ";
+  const char* in_probation = "rolled back in probation: ";
+  const char* in_commit = "rolled back in commit: ";
+  return {
+      kill("successor.send-ready", After::incumbent, "failed in prepare: "),
+      kill("successor.take-turn", After::incumbent, in_switch),
+      kill("successor.send-serving", After::incumbent, in_switch),
+      kill("successor.stay", After::incumbent, in_commit),
+      // It has stayed already, and is an incumbent.
+      kill("incumbent.send-committed", After::incumbent, in_commit),
+      kill("successor.yield-turn", After::incumbent, in_probation, kUnhealthy),
+      kill("successor.send-turn", After::incumbent, in_probation, kUnhealthy),
+      kill("successor.leave-again", After::incumbent, in_probation,
+           kUnhealthy)};
+}
+
+std::vector<Row> incumbent_hangs() {
+  // It asks for health, pauses and gives the turn, each in its time.
+  const Settings quick{{"health", "400"}, {"pause", "400"}, {"turn", "400"}};
+  const Settings quick_drain{{"drain", "500"}, {"grace", "300"}};
+  return {
+      hang("incumbent.stage", After::incumbent_stuck),
+      hang("incumbent.welcome", After::incumbent_stuck, "",
+           {{"hello", "1000"}}),
+      hang("incumbent.ask-health", After::incumbent_stuck, "", quick),
+      hang("incumbent.pause-accepting", After::incumbent_stuck, "", quick),
+      hang("incumbent.record", After::successor_waits),
+      hang("incumbent.commit", After::successor_waits),
+      hang("incumbent.take-turn-back", After::successor_waits, "", {},
+           kUnhealthy),
+      hang("incumbent.answer-and-leave", After::successor, "", quick_drain)};
+}
+
+std::vector<Row> successor_hangs() {
+  const char* in_switch = "rolled back in switch: ";
+  const char* in_probation = "rolled back in probation: ";
+  const Settings quick{{"turn", "1000"}};
+  return {hang("successor.send-ready", After::incumbent,
+               "failed in prepare: ", {{"ready", "1000"}}),
+          hang("successor.take-turn", After::incumbent, in_switch, quick),
+          hang("successor.send-serving", After::incumbent, in_switch, quick),
+          hang("successor.yield-turn", After::incumbent, in_probation, quick,
+               kUnhealthy),
+          hang("successor.send-turn", After::incumbent, in_probation, quick,
+               kUnhealthy),
+          // What was sent is not on its way yet.
+          hang("successor.leave-again", After::incumbent, in_probation, quick,
+               kUnhealthy),
+          hang("successor.stay", After::successor_stuck, "done generation=2",
+               quick)};
+}
+
+std::vector<Row> rows() {
+  std::vector<Row> all;
+  for (const auto& part : {incumbent_ends(), successor_ends(),
+                           incumbent_hangs(), successor_hangs()}) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+class ActionFault : public testing::TestWithParam<Row> {
+ protected:
+  ActionFault() : upgrade_(GetParam().settings) {}
+
+  ServerUnderTest& server() { return upgrade_.server(); }
+  void expect_gone(os::ProcessId id) {
+    EXPECT_TRUE(server().process().wait_gone(id, kStepDeadline))
+        << server().process().output();
+  }
+  /// All that were started after the first.
+  void expect_successors_gone() {
+    const auto all = server().process().processes();
+    for (std::size_t i = 1; i < all.size(); ++i) expect_gone(all[i]);
+  }
+
+  void expect(After after) {
+    switch (after) {
+      case After::incumbent:
+        upgrade_.expect_serves(1, "one");
+        return upgrade_.expect_next_works(1);
+      case After::successor:
+        upgrade_.expect_serves(2, "two");
+        return upgrade_.expect_next_works(2);
+      case After::nobody:
+        return upgrade_.expect_nobody();
+      case After::incumbent_stuck:
+        expect_successors_gone();
+        EXPECT_EQ(server().hello(), "one") << server().process().output();
+        return;
+      case After::successor_waits:
+        EXPECT_EQ(server().hello(), "two") << server().process().output();
+        EXPECT_EQ(server().status().phase, "probation");
+        server().process().kill(first_);
+        upgrade_.expect_serves(2, "two");
+        return upgrade_.expect_next_works(2);
+      case After::successor_stuck:
+        expect_gone(first_);
+        EXPECT_EQ(server().hello(), "two") << server().process().output();
+        return;
+    }
+  }
+
+  FaultyUpgrade upgrade_;
+  os::ProcessId first_ = upgrade_.server().status().pid;
+};
+
+TEST_P(ActionFault, EndsAsItMust) {
+  const Row& row = GetParam();
+  server().arm(row.where, row.order);
+  upgrade_.begin(row.release);
+  ASSERT_TRUE(upgrade_.wait_struck(row.where));
+  if (!row.outcome.empty()) {
+    EXPECT_THAT(upgrade_.answer().outcome, StartsWith(row.outcome))
+        << server().process().output();
+  }
+  if (row.after == After::successor_waits) {
+    EXPECT_TRUE(server().wait_for_turn(1));
+  }
+  if (row.after == After::nobody) return upgrade_.expect_nobody();
+  if (row.after == After::successor) expect_gone(first_);
+  const bool ended =
+      row.where.starts_with("incumbent") || upgrade_.successor_had_turn();
+  upgrade_.expect_little_lost(ended);
+  expect(row.after);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, ActionFault,
+                         testing::ValuesIn(sample(rows(), 3)),
+                         [](const auto& row) {
+                           return test_name(testing::PrintToString(row.param));
+                         });
+
+}  // namespace
+}  // namespace relaunch::test

@@ -1,0 +1,156 @@
+// One fault in the middle of an upgrade under load, and what must hold
+// afterwards whatever it was (docs/faults.md).
+#pragma once
+
+#include <cstdlib>
+#include <map>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/release/records.hpp"
+#include "upgrade/upgrade_fixture.hpp"
+
+namespace relaunch::test {
+
+/// RELAUNCH_FAULTS_ALL: every row, as ci/checks runs them; otherwise one of
+/// `each`, of different kinds since the tables are in order.
+template <typename Row>
+std::vector<Row> sample(std::vector<Row> rows, std::size_t each) {
+  if (std::getenv("RELAUNCH_FAULTS_ALL") != nullptr) return rows;
+  std::vector<Row> some;
+  for (std::size_t i = 0; i < rows.size(); i += each) some.push_back(rows[i]);
+  return some;
+}
+
+/// A name for a parametrised test.
+inline std::string test_name(std::string text) {
+  for (char& c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return text;
+}
+
+/// A number behind `key=` in a line.
+inline std::uint64_t number_in(const std::string& line, std::string_view key) {
+  const std::size_t at = line.find(' ' + std::string(key) + '=');
+  if (at == line.npos) return 0;
+  return std::strtoull(line.c_str() + at + key.size() + 2, nullptr, 10);
+}
+
+class FaultyUpgrade {
+ public:
+  explicit FaultyUpgrade(std::map<std::string, std::string> settings = {})
+      : server_({.settings = std::move(settings)}),
+        load_(server_.load(Connections::fresh)) {}
+
+  /// Whoever hangs keeps whoever asked waiting.
+  ~FaultyUpgrade() { server_.process().kill_all(); }
+  FaultyUpgrade(const FaultyUpgrade&) = delete;
+  FaultyUpgrade& operator=(const FaultyUpgrade&) = delete;
+
+  ServerUnderTest& server() { return server_; }
+
+  /// On another thread: one who hangs does not answer.
+  void begin(const Recipe& recipe) {
+    lines_before_ = server_.process().lines().size();
+    server_.next_build(recipe);
+    answer_ =
+        std::async(std::launch::async, [this] { return server_.update(); });
+  }
+  UpdateAnswer answer() { return answer_.get(); }
+
+  /// Until it has happened.
+  testing::AssertionResult wait_struck(std::string_view where) {
+    const auto until = std::chrono::steady_clock::now() + kStepDeadline;
+    while (!server_.struck(where)) {
+      if (std::chrono::steady_clock::now() > until) {
+        return testing::AssertionFailure() << where << " was never reached:\n"
+                                           << server_.process().output();
+      }
+      (void)server_.hello();
+    }
+    return testing::AssertionSuccess();
+  }
+
+  /// I1 and I3: no connection was refused, and nothing was lost but what a
+  /// process that was ended had taken.
+  void expect_little_lost(bool somebody_was_ended) {
+    EXPECT_TRUE(load_.wait_for_answers(5, kStepDeadline));
+    const LoadReport report = load_.stop();
+    EXPECT_EQ(count(report, Failure::refused), 0u) << report.text();
+    EXPECT_EQ(count(report, Failure::timed_out), 0u) << report.text();
+    EXPECT_EQ(count(report, Failure::wrong), 0u) << report.text();
+    EXPECT_LE(report.failed(), somebody_was_ended ? 8u : 0u) << report.text();
+  }
+  bool successor_had_turn() const {
+    const auto lines = server_.process().lines();
+    std::size_t turns = 0;
+    for (std::size_t i = lines_before_; i < lines.size(); ++i) {
+      turns += lines[i].find("took the turn") != std::string::npos ? 1 : 0;
+    }
+    return turns > 0;
+  }
+
+  /// I2, I5: this generation, and nobody else.
+  void expect_serves(std::uint32_t generation, const std::string& greeting) {
+    EXPECT_EQ(server_.hello(), greeting) << server_.process().output();
+    EXPECT_TRUE(server_.wait_alone(generation)) << server_.process().output();
+    expect_recorded(wait_idle());
+  }
+  /// I4, I6: the next one works, and nothing was left by this one.
+  void expect_next_works(std::uint32_t generation) {
+    expect_next_upgrade_works(server_, generation);
+    expect_recorded(wait_idle());
+    std::vector<std::string> taken;
+    for (const auto& line : server_.process().lines()) {
+      if (line.starts_with("census ")) taken.push_back(line);
+    }
+    ASSERT_GE(taken.size(), 2u);
+    const auto grown = [&](std::string_view key) {
+      return std::pair{number_in(taken.back(), key),
+                       number_in(taken.front(), key)};
+    };
+    for (const char* key : {"handles", "threads"}) {
+      const auto [after, before] = grown(key);
+      EXPECT_LE(after, before + 2) << taken.front() << "\n" << taken.back();
+    }
+    for (const char* key : {"variables", "arguments"}) {
+      const auto [after, before] = grown(key);
+      EXPECT_EQ(after, before) << taken.front() << "\n" << taken.back();
+    }
+  }
+  void expect_nobody() {
+    for (const auto id : server_.process().processes()) {
+      EXPECT_TRUE(server_.process().wait_gone(id, kStepDeadline))
+          << server_.process().output();
+    }
+  }
+
+ private:
+  /// The record may still be on its way to the disk.
+  ServerStatus wait_idle() const {
+    const auto until = std::chrono::steady_clock::now() + kStepDeadline;
+    ServerStatus status = server_.status();
+    while (status.phase != "idle" && std::chrono::steady_clock::now() < until) {
+      status = server_.status();
+    }
+    EXPECT_EQ(status.phase, "idle") << server_.process().output();
+    return status;
+  }
+  void expect_recorded(const ServerStatus& status) const {
+    const auto record = release::read_current(
+        file_content(server_.path("state") / "current.json"));
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->current.generation, status.generation);
+    EXPECT_EQ(record->current.pid, status.pid);
+  }
+
+  ServerUnderTest server_;
+  LoadClient load_;
+  std::size_t lines_before_ = 0;
+  std::future<UpdateAnswer> answer_;
+};
+
+}  // namespace relaunch::test
