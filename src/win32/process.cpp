@@ -91,8 +91,12 @@ Result<Process> open_process(ProcessId id) {
   }
   if (!handle) {
     const DWORD code = GetLastError();
-    return win32::failure(
-        text::cat("cannot open process ", id, ": OpenProcess"), code);
+    std::string text = text::cat("cannot open process ", id, ": OpenProcess");
+    if (code == ERROR_INVALID_PARAMETER) {  // no process has this number
+      return Error{std::make_error_code(std::errc::no_such_process),
+                   std::move(text)};
+    }
+    return win32::failure(std::move(text), code);
   }
   return Process{std::move(handle), id};
 }

@@ -115,6 +115,8 @@ Result<Handle> own_process_handle();
 /// A handle to the process with this number, with the right to wait for it and
 /// to end it. The number must come from the process itself or from the system
 /// at this moment, and the caller must prove identity another way.
+/// std::errc::no_such_process: it has ended. Any other error says nothing
+/// about it.
 Result<Process> open_process(ProcessId id);
 
 /// Calls back once, on the io_context's thread, when the process has ended.

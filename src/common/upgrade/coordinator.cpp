@@ -329,7 +329,8 @@ CoordinatorActions Coordinator::in_committing(const CoordinatorEvent& event) {
   if (successor_gone_) return successor_gone({});
   if (failure_) return kill_successor();  // it cannot be told any more
   if (recorded->error) {
-    step_ = Step::probation;
+    note_failure(*recorded->error, false);
+    step_ = Step::probation;  // it still is, and is taken back from there
     return end_upgrade(*recorded->error, false);
   }
   step_ = Step::confirming;

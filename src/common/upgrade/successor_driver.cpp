@@ -38,7 +38,12 @@ void SuccessorDriver::begin() {
   // Until its own handle comes with the welcome: by its number, which the
   // system vouches for, only to see its end.
   auto opened = os::open_process(incumbent_.id());
-  if (!opened) return feed(event::IncumbentGone{});
+  if (!opened) {
+    if (opened.error().code() == std::errc::no_such_process) {
+      return feed(event::IncumbentGone{});
+    }
+    return feed(event::CannotAdopt{opened.error()});
+  }
   if (auto watched = watch_incumbent(std::move(*opened)); !watched) {
     return feed(event::CannotAdopt{watched.error()});
   }

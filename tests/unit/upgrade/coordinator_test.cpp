@@ -430,6 +430,7 @@ TEST(Coordinator, RollsBackWhenTheRecordCannotBeMadeDurable) {
   EXPECT_FALSE(has<action::Commit>(actions));
   EXPECT_EQ(machine.step(), Step::taking_back);
   machine.on(event::TurnReturned{});
+  EXPECT_EQ(machine.failure()->phase, Phase::commit);
   EXPECT_FALSE(machine.failure()->blames_release);
 }
 
