@@ -43,7 +43,9 @@ class FaultyUpgrade {
  public:
   explicit FaultyUpgrade(std::map<std::string, std::string> settings = {})
       : server_({.settings = std::move(settings)}),
-        load_(server_.load(Connections::fresh)) {}
+        load_(server_.load(Connections::fresh)) {
+    server_.census();
+  }
 
   /// Whoever hangs keeps whoever asked waiting.
   ~FaultyUpgrade() { server_.process().kill_all(); }
@@ -53,14 +55,19 @@ class FaultyUpgrade {
   ServerUnderTest& server() { return server_; }
 
   /// On another thread: one who hangs does not answer.
-  void begin(const Recipe& recipe) {
+  void begin(const Recipe& recipe,
+             std::function<void(std::string_view)> on_line = {}) {
     lines_before_ = server_.process().lines().size();
     server_.next_build(recipe);
-    answer_ =
-        std::async(std::launch::async, [this] { return server_.update(); });
+    answer_ = std::async(std::launch::async, [this, on_line] {
+      return server_.update({}, on_line);
+    });
   }
   UpdateAnswer answer() { return answer_.get(); }
 
+  bool wait_for_successor() const {
+    return server_.wait_for_turn(lines_before_);
+  }
   /// Until it has happened.
   testing::AssertionResult wait_struck(std::string_view where) {
     const auto until = std::chrono::steady_clock::now() + kStepDeadline;

@@ -68,6 +68,12 @@ class StopBlocked {
   StopBlocked& operator=(const StopBlocked&) = delete;
 };
 
+/// The number under which last_error() tells of a lack.
+enum class Lack { memory, handles, room, disk, write_access, device };
+int error_number(Lack lack);
+/// True: a frame for which there is no room is sent when there is some.
+bool waits_for_room();
+
 /// From now on so many more handles can be opened in this process; false: the
 /// system has no such limit.
 bool limit_handles(unsigned more);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 
@@ -94,6 +95,26 @@ StopBlocked::~StopBlocked() {
   ::pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);
   std::signal(SIGTERM, SIG_DFL);
 }
+
+int error_number(Lack lack) {
+  switch (lack) {
+    case Lack::memory:
+      return ENOMEM;
+    case Lack::handles:
+      return EMFILE;
+    case Lack::room:
+      return ETOOMANYREFS;
+    case Lack::disk:
+      return ENOSPC;
+    case Lack::write_access:
+      return EROFS;
+    case Lack::device:
+      break;
+  }
+  return EIO;
+}
+
+bool waits_for_room() { return true; }
 
 bool limit_handles(unsigned more) {
   // The limit is on numbers: the first free one tells where they end, as long

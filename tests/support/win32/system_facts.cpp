@@ -96,6 +96,27 @@ ChildrenIgnored::~ChildrenIgnored() = default;
 StopBlocked::StopBlocked() = default;
 StopBlocked::~StopBlocked() = default;
 
+int error_number(Lack lack) {
+  switch (lack) {
+    case Lack::memory:
+      return ERROR_NOT_ENOUGH_MEMORY;
+    case Lack::handles:
+      return ERROR_TOO_MANY_OPEN_FILES;
+    case Lack::room:
+      return ERROR_NO_SYSTEM_RESOURCES;
+    case Lack::disk:
+      return ERROR_DISK_FULL;
+    case Lack::write_access:
+      return ERROR_WRITE_PROTECT;
+    case Lack::device:
+      break;
+  }
+  return ERROR_IO_DEVICE;
+}
+
+// The write to a pipe stays pending until the reader makes room.
+bool waits_for_room() { return false; }
+
 bool limit_handles(unsigned) { return false; }
 
 void leave_process_group() {}
