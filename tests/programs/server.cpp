@@ -9,6 +9,8 @@
 //   silent=1            never says hello to its incumbent
 //   exit_at_start=CODE  ends before it is ready
 //   crash_at_start=1    the same by abort()
+//   hostile=KIND moment=MESSAGE  misbehaves on its channel (hostile.hpp)
+//   ready_twice=1       says so twice
 //   never_ready=1       initialises for ever
 //   slow_ready=MS       asks for so much time twice over, and takes it
 //   die_on_turn=1       ends in on_take
@@ -40,6 +42,7 @@
 #include "common/base/text.hpp"
 #include "common/os/system.hpp"
 #include "greeting.hpp"
+#include "programs/hostile.hpp"
 #include "programs/recipe.hpp"
 #include "programs/tracing.hpp"
 #include "relaunch/asio.hpp"
@@ -178,6 +181,7 @@ class Application {
 
   void become_ready() {
     if (find(recipe, "never_ready") != nullptr) return;
+    if (find(recipe, "ready_twice") != nullptr) upgrader_.ready();
     const milliseconds time(number(recipe, "slow_ready"));
     if (time.count() == 0) return upgrader_.ready();
     upgrader_.extend_ready(2 * time);
@@ -220,6 +224,10 @@ int run() {
   say("started pid=" + std::to_string(os::own_process_id()));
   if (find(recipe, "silent") != nullptr) hang();
   if (find(recipe, "crash_at_start") != nullptr) std::abort();
+  if (const std::string* kind = find(recipe, "hostile")) {
+    be_hostile(*kind, recipe.at("moment"));
+    return 0;
+  }
   if (const int code = number(recipe, "exit_at_start"); code != 0) return code;
   Application(read_settings()).run();
   return 0;
