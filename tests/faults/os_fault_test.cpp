@@ -70,7 +70,7 @@ std::vector<Row> rows() {
           built("incumbent.process.watch", Lack::handles),
           row("incumbent.handle.give", Lack::handles, kInPrepare),
           row("incumbent.handle.give", Lack::room,
-              waits_for_room() ? kDone : kInLaunch),
+              waits_for_room() ? kDone : kInPrepare),
           row("incumbent.channel.send", Lack::room,
               waits_for_room() ? kDone : kInPrepare),
           row("successor.channel.send", Lack::room,

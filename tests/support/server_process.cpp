@@ -218,6 +218,11 @@ void ServerProcess::kill(os::ProcessId id) {
   if (auto* member = impl_->find(id)) (void)member->process.kill();
 }
 
+void ServerProcess::ask_to_stop(os::ProcessId id) {
+  const std::lock_guard lock(impl_->mutex);
+  if (auto* member = impl_->find(id)) (void)member->process.ask_to_stop();
+}
+
 void ServerProcess::kill_all() {
   const std::lock_guard lock(impl_->mutex);
   for (const auto& member : impl_->members) {

@@ -51,6 +51,7 @@ class ServerProcess {
   std::optional<os::ExitStatus> first_exit_status() const;
 
   void kill(os::ProcessId id);
+  void ask_to_stop(os::ProcessId id);
   /// With whatever they have started; does not wait.
   void kill_all();
   /// Asks whoever lives to stop, and waits. False: somebody had to be killed.
