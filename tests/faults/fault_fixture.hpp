@@ -120,9 +120,11 @@ class FaultyUpgrade {
       return std::pair{number_in(taken.back(), key),
                        number_in(taken.front(), key)};
     };
+    // The first generation is started otherwise than those that follow.
+    const std::uint64_t slack = generation == 1 ? 2 : 4;
     for (const char* key : {"handles", "threads"}) {
       const auto [after, before] = grown(key);
-      EXPECT_LE(after, before + 2) << taken.front() << "\n" << taken.back();
+      EXPECT_LE(after, before + slack) << taken.front() << "\n" << taken.back();
     }
     for (const char* key : {"variables", "arguments"}) {
       const auto [after, before] = grown(key);
