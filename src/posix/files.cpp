@@ -13,6 +13,7 @@
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
+#include "common/os/temporary_name.hpp"
 #include "posix/posix.hpp"
 
 namespace relaunch::os {
@@ -196,9 +197,9 @@ Result<std::string> read_file(const fs::path& file, std::size_t limit) {
 }
 
 Result<void> write_durably(const fs::path& file, std::string_view bytes) {
-  std::string name = file.string() + ".XXXXXX";
-  const Handle open{
-      uninterrupted([&] { return ::mkostemp(name.data(), O_CLOEXEC); })};
+  const fs::path name = temporary_name(file);
+  ::unlink(name.c_str());  // of a process that had our number before
+  const Handle open = open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (!open) return failed("write", file, "make a temporary file");
   Unfinished temporary{name};
   if (!write_all(open.get(), bytes)) return failed("write", file, "write");

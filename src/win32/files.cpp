@@ -1,12 +1,12 @@
 #include "common/os/files.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
+#include "common/os/temporary_name.hpp"
 #include "win32/win32.hpp"
 
 namespace relaunch::os {
@@ -177,9 +177,7 @@ Result<std::string> read_file(const fs::path& file, std::size_t limit) {
 }
 
 Result<void> write_durably(const fs::path& file, std::string_view bytes) {
-  static std::atomic<unsigned> counter{0};
-  const fs::path temporary = text::path_from_utf8(
-      text::cat(file, ".", own_process_id(), "-", ++counter, ".new"));
+  const fs::path temporary = temporary_name(file);
   auto result = write_new(temporary, bytes);
   if (result && !replace_patiently(temporary, file)) {
     result = cannot("write", file, "MoveFileExW");

@@ -97,7 +97,7 @@ void ServerUnderTest::wait_until_serving() {
     throw std::runtime_error("the server does not serve:\n" +
                              process_->output());
   }
-  port_ = port_of("http");
+  find_port();
 }
 
 ServerUnderTest::~ServerUnderTest() = default;

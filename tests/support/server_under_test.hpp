@@ -72,6 +72,8 @@ class ServerUnderTest {
   explicit ServerUnderTest(ServerSetup setup = {});
   ~ServerUnderTest();
 
+  /// Where the generation that printed its address last listens.
+  void find_port() { port_ = port_of("http"); }
   /// The first program once more, with the folder as it is by now.
   void start_again();
 

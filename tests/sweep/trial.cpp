@@ -113,6 +113,7 @@ class Trial {
         if (living == std::vector{now.pid} && now.phase == "idle") return now;
       } catch (const std::exception&) {
         if (processes_in(server_.path("")).empty()) return {};
+        server_.find_port();  // it may have opened its listener anew
         server_.process().wait_alone(0, kPace);
       }
     }

@@ -10,6 +10,7 @@
 #include "common/os/files.hpp"
 #include "common/os/process.hpp"
 #include "common/os/system.hpp"
+#include "common/os/temporary_name.hpp"
 #include "common/release/records.hpp"
 #include "common/release/tree.hpp"
 #include "common/release/tree_hash.hpp"
@@ -161,12 +162,14 @@ Result<void> rename_patiently(const fs::path& from, const fs::path& to,
   }
 }
 
-/// ".staging-<pid>-1": does the process that made it still run?
+/// ".staging-<pid>-1", ".new-<pid>-1": does the process that made it still run?
 bool is_abandoned(std::string_view name) {
   if (name.starts_with(kRemoved)) return true;
-  if (!name.starts_with(kStaging)) return false;
+  const std::string_view prefix =
+      name.starts_with(kStaging) ? kStaging : os::kTemporaryPrefix;
+  if (!name.starts_with(prefix)) return false;
   std::uint32_t pid = 0;
-  for (const char c : name.substr(kStaging.size())) {
+  for (const char c : name.substr(prefix.size())) {
     if (c < '0' || c > '9') break;
     pid = pid * 10 + static_cast<std::uint32_t>(c - '0');
   }
@@ -174,6 +177,22 @@ bool is_abandoned(std::string_view name) {
   if (pid == 0 || pid == os::own_process_id()) return true;
   const auto process = os::open_process(pid);
   return !process || process->gone();
+}
+
+/// Removes what a process that is gone had begun.
+Result<void> remove_abandoned(const fs::path& folder) {
+  std::error_code failure;
+  std::vector<fs::path> abandoned;
+  fs::directory_iterator at{folder, failure};
+  for (const fs::directory_iterator end; !failure && at != end;
+       at.increment(failure)) {
+    if (is_abandoned(text::utf8(at->path().filename()))) {
+      abandoned.push_back(at->path());
+    }
+  }
+  if (failure) return Error{failure, cat("cannot read the folder ", folder)};
+  for (const fs::path& each : abandoned) os::remove_if_possible(each);
+  return {};
 }
 
 }  // namespace
@@ -186,19 +205,8 @@ Result<Store> Store::open(const fs::path& folder) {
   Store store{fs::absolute(folder, failure)};
   for (const fs::path& each : {store.folder_, store.releases_}) {
     if (auto made = os::make_private_folder(each); !made) return made.error();
+    if (auto tidy = remove_abandoned(each); !tidy) return tidy.error();
   }
-  std::vector<fs::path> abandoned;
-  fs::directory_iterator at{store.releases_, failure};
-  for (const fs::directory_iterator end; !failure && at != end;
-       at.increment(failure)) {
-    if (is_abandoned(text::utf8(at->path().filename()))) {
-      abandoned.push_back(at->path());
-    }
-  }
-  if (failure) {
-    return Error{failure, cat("cannot read the folder ", store.releases_)};
-  }
-  for (const fs::path& each : abandoned) os::remove_if_possible(each);
   return store;
 }
 

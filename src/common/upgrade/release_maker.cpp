@@ -1,5 +1,6 @@
 #include "common/upgrade/release_maker.hpp"
 
+#include <boost/asio/post.hpp>
 #include <system_error>
 #include <utility>
 
@@ -23,10 +24,19 @@ void ReleaseMaker::build(std::function<void(std::string_view)> on_line,
   build.environment.insert(build.environment.end(), command.environment.begin(),
                            command.environment.end());
   runner_ = std::make_unique<build::Runner>(context_.io);
-  runner_->start(build, std::move(on_line), std::move(on_end));
+  runner_->start(build, std::move(on_line),
+                 [this, on_end = std::move(on_end)](build::Finished finished) {
+                   // It is what is calling; its handles must not stay open
+                   // until the next build.
+                   std::shared_ptr<build::Runner> ended = std::move(runner_);
+                   boost::asio::post(context_.io, [ended] {});
+                   on_end(std::move(finished));
+                 });
 }
 
-void ReleaseMaker::cancel_build() { runner_->cancel(); }
+void ReleaseMaker::cancel_build() {
+  if (runner_) runner_->cancel();
+}
 
 // The first generation may run from the very file that the build writes.
 void ReleaseMaker::free_artifact_file() {

@@ -185,14 +185,17 @@ TEST_F(StoreTest, NothingIsLeftOfAStagingThatFailed) {
   EXPECT_THAT(entries_of_releases(), testing::IsEmpty());
 }
 
-TEST_F(StoreTest, LeftoversOfAnInterruptedStagingAreRemovedAtOpen) {
+TEST_F(StoreTest, LeftoversOfAnInterruptedStagingOrRecordAreRemovedAtOpen) {
   open();
   const std::string mine = text::cat(".staging-", os::own_process_id());
   make_file(state_ / "releases" / mine / "deep" / "file", "x");
   make_file(state_ / "releases" / ".staging-4294967295" / "file", "x");
+  make_file(state_ / "releases" / ".new-4294967295-1", "half a record");
+  make_file(state_ / ".new-4294967295-2", "half a record");
   make_file(state_ / "releases" / ".removed-abc" / "file", "x");
   open();
   EXPECT_THAT(entries_of_releases(), testing::IsEmpty());
+  EXPECT_FALSE(fs::exists(state_ / ".new-4294967295-2"));
 }
 
 TEST_F(StoreTest, FindsWhatIsWholeOnly) {
