@@ -33,6 +33,8 @@ void upgrade(benchmark::State& state) {
   RunningServer server("library");
   server.upgrade();  // the first one stages what is not there yet
   Samples floor;
+  Samples hello;
+  Samples ready;
   Samples serving;
   Samples whole;
   Samples gap;
@@ -40,12 +42,16 @@ void upgrade(benchmark::State& state) {
     static_cast<void>(step);
     floor.add(time(start_for_one_byte));
     const auto phases = server.upgrade();
+    hello.add(phases.at("prepare") - phases.at("launch"));
+    ready.add(phases.at("switch") - phases.at("prepare"));
     serving.add(phases.at("probation") - phases.at("launch"));
     whole.add(phases.at("commit"));
     gap.add(server.gap());
     state.SetIterationTime(whole.median() / 1e6);
   }
   state.counters["one_byte_us"] = floor.median();
+  state.counters["hello_us"] = hello.median();
+  state.counters["ready_us"] = ready.median();
   state.counters["serving_us"] = serving.median();
   state.counters["ratio"] = serving.median() / floor.median();
   state.counters["gap_us"] = gap.median();
