@@ -119,6 +119,12 @@ struct LoadClient::Impl {
   asio::awaitable<void> one_request(steady_clock::time_point due) {
     ConnectionPtr connection = take_connection();
     std::optional<Trouble> failure = co_await exchange(connection, due);
+    if (plan.on_end) {
+      plan.on_end(
+          std::chrono::duration_cast<microseconds>(due - began),
+          std::chrono::duration_cast<microseconds>(steady_clock::now() - due),
+          !failure);
+    }
     if (failure) count_failure(std::move(*failure));
     if (connection) idle.push_back(std::move(connection));
     if (--outstanding == 0 && stopping) idle.clear();

@@ -40,6 +40,11 @@ struct LoadPlan {
   std::chrono::milliseconds timeout{10'000};
   /// Is this the right answer? Empty: any body of a 200.
   std::function<bool(std::string_view body)> expected;
+  /// Each request at its end, on a thread of the client: when it was due since
+  /// the start, how long it took from then, whether it has a good answer.
+  std::function<void(std::chrono::microseconds due,
+                     std::chrono::microseconds took, bool good)>
+      on_end{};
 };
 
 /// What can become of a request that has no good answer.
