@@ -33,29 +33,10 @@
 namespace relaunch::os {
 namespace {
 
-constexpr std::size_t kStackBytes = 131'072;
-constexpr std::size_t kGuardBytes = 65'536;  // no page is larger
-
-/// Memory from mmap().
-class Pages {
- public:
-  Pages(std::size_t size, int sharing)
-      : size_(size),
-        begin_(::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                      sharing | MAP_ANONYMOUS, -1, 0)) {}
-  ~Pages() {
-    if (*this) ::munmap(begin_, size_);
-  }
-  Pages(const Pages&) = delete;
-  Pages& operator=(const Pages&) = delete;
-  explicit operator bool() const { return begin_ != MAP_FAILED; }
-  std::byte* begin() const { return static_cast<std::byte*>(begin_); }
-  std::byte* end() const { return begin() + size_; }
-
- private:
-  std::size_t size_;
-  void* begin_;
-};
+// Enough for what runs in the child. It is part of the caller's own stack,
+// which stands still meanwhile: pages of its own would cost as much as the
+// clone itself.
+constexpr std::size_t kStackBytes = 32'768;
 
 /// No handler of the host may run in the child, where it would find the host's
 /// memory and its own descriptors.
@@ -74,11 +55,41 @@ class AllSignalsBlocked {
   sigset_t before_;
 };
 
-/// In memory that parent and child share whether or not they share the rest.
 struct Report {
   SpawnStep step;
   int error;
 };
+
+/// A report that parent and child share whether or not they share the rest.
+#if RELAUNCH_SHARE_MEMORY
+class SharedReport {
+ public:
+  explicit operator bool() const { return true; }
+  Report* get() { return &report_; }
+
+ private:
+  Report report_{SpawnStep::clone, 0};
+};
+#else
+class SharedReport {
+ public:
+  SharedReport()
+      : page_(::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (*this) new (page_) Report{SpawnStep::clone, 0};
+  }
+  ~SharedReport() {
+    if (*this) ::munmap(page_, sizeof(Report));
+  }
+  SharedReport(const SharedReport&) = delete;
+  SharedReport& operator=(const SharedReport&) = delete;
+  explicit operator bool() const { return page_ != MAP_FAILED; }
+  Report* get() { return static_cast<Report*>(page_); }
+
+ private:
+  void* page_;
+};
+#endif
 
 struct ChildTask {
   SpawnPlan* plan;
@@ -167,20 +178,17 @@ int run_child(void* argument) {
 
 Spawned spawn(const SpawnPlan& given) {
   SpawnPlan plan = given;
-  const Pages stack{kStackBytes, MAP_PRIVATE | MAP_STACK | MAP_NORESERVE};
-  const Pages shared{sizeof(Report), MAP_SHARED};
-  if (!stack || !shared ||
-      ::mprotect(stack.begin(), kGuardBytes, PROT_NONE) != 0) {
-    return {{}, 0, SpawnStep::clone, errno};
-  }
-  auto& report = *new (shared.begin()) Report{SpawnStep::clone, 0};
-  ChildTask task{&plan, &report};
+  SharedReport shared;
+  if (!shared) return {{}, 0, SpawnStep::clone, errno};
+  const Report& report = *shared.get();
+  ChildTask task{&plan, shared.get()};
+  alignas(16) std::byte stack[kStackBytes];
   int pidfd = -1;
   int id = -1;
   {
     const AllSignalsBlocked blocked;
     // CLONE_VFORK: returns when the child has called exec or has ended.
-    id = ::clone(run_child, stack.end(),
+    id = ::clone(run_child, stack + sizeof stack,
                  RELAUNCH_SHARE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
                  &task, &pidfd);
     if (id < 0) return {{}, 0, SpawnStep::clone, errno};
