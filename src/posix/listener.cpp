@@ -81,7 +81,8 @@ Result<Address> local_address(native_socket listener) {
   return Address::from_native(&storage, size);
 }
 
-Result<void> check_listener(native_socket listener, const Address& expected) {
+Result<Address> check_listener(native_socket listener,
+                               const Address& expected) {
   const auto refused = [&](std::string_view why) {
     return Error{errc::handover_refused, cat("cannot adopt a listener for ",
                                              expected.text(), ": ", why)};
@@ -92,14 +93,14 @@ Result<void> check_listener(native_socket listener, const Address& expected) {
   const auto accepting = read_option(listener, SO_ACCEPTCONN);
   if (!accepting) return accepting.error();
   if (*accepting == 0) return refused("it does not accept connections");
-  const auto actual = local_address(listener);
-  if (!actual) return actual.error();
+  auto actual = local_address(listener);
+  if (!actual) return actual;
   const bool same_port =
       expected.port() == 0 || expected.port() == actual->port();
   if (!same_port || host_of(*actual) != host_of(expected)) {
     return refused(cat("it listens on ", actual->text()));
   }
-  return {};
+  return actual;
 }
 
 }  // namespace relaunch::os

@@ -135,7 +135,8 @@ Result<Address> local_address(native_socket listener) {
   return Address::from_native(&storage, static_cast<std::size_t>(size));
 }
 
-Result<void> check_listener(native_socket listener, const Address& expected) {
+Result<Address> check_listener(native_socket listener,
+                               const Address& expected) {
   const auto type = option(listener, SO_TYPE, "SO_TYPE");
   if (!type) return type.error();
   const auto accepting = option(listener, SO_ACCEPTCONN, "SO_ACCEPTCONN");
@@ -145,14 +146,14 @@ Result<void> check_listener(native_socket listener, const Address& expected) {
                  text::cat("cannot adopt the listener for ", expected.text(),
                            ": it is no socket that accepts connections")};
   }
-  const auto actual = local_address(listener);
-  if (!actual) return actual.error();
+  auto actual = local_address(listener);
+  if (!actual) return actual;
   if (!is_same_place(*actual, expected)) {
     return Error{make_error_code(errc::handover_refused),
                  text::cat("cannot adopt the listener for ", expected.text(),
                            ": it listens on ", actual->text())};
   }
-  return {};
+  return actual;
 }
 
 }  // namespace relaunch::os

@@ -20,20 +20,17 @@ namespace handover {
 
 namespace {
 
-Result<std::shared_ptr<Listener::Impl>> make_listener(std::string_view name,
-                                                      const Address& asked,
-                                                      os::Socket socket,
-                                                      bool inherited) {
-  auto actual = os::local_address(socket.get());
-  if (!actual) return actual.error();
-  auto listener =
-      std::make_shared<Listener::Impl>(Listener::Impl{std::string{name},
-                                                      asked,
-                                                      actual->text(),
-                                                      inherited,
-                                                      std::move(socket),
-                                                      {}});
-  return listener;
+std::shared_ptr<Listener::Impl> make_listener(std::string_view name,
+                                              const Address& asked,
+                                              const Address& actual,
+                                              os::Socket socket,
+                                              bool inherited) {
+  return std::make_shared<Listener::Impl>(Listener::Impl{std::string{name},
+                                                         asked,
+                                                         actual.text(),
+                                                         inherited,
+                                                         std::move(socket),
+                                                         {}});
 }
 
 }  // namespace
@@ -45,13 +42,15 @@ Result<void> ListenerSet::adopt(const protocol::ListenerItem& item,
   }
   auto asked = Address::parse(item.address);
   if (!asked) return asked.error();
-  if (auto sound = os::check_listener(socket.get(), *asked); !sound) {
-    return sound.error();
-  }
-  auto listener = make_listener(item.name, *asked, std::move(socket), true);
-  if (!listener) return listener.error();
+  const auto actual = os::check_listener(socket.get(), *asked);
+  if (!actual) return actual.error();
+  auto listener =
+      make_listener(item.name, *asked, *actual, std::move(socket), true);
   const std::lock_guard lock{mutex_};
-  if (!inherited_.emplace(item.name, *listener).second) {
+  const std::size_t before = inherited_.size();
+  // They come in the order of their names.
+  inherited_.emplace_hint(inherited_.end(), item.name, std::move(listener));
+  if (inherited_.size() == before) {
     return Error{errc::handover_refused,
                  text::cat("listener '", item.name, "' came twice")};
   }
@@ -85,9 +84,9 @@ Result<std::shared_ptr<Listener::Impl>> ListenerSet::claim(
   } else {
     auto socket = os::open_listener(*asked);
     if (!socket) return socket.error();
-    auto made = make_listener(name, *asked, std::move(*socket), false);
-    if (!made) return made.error();
-    listener = std::move(*made);
+    const auto actual = os::local_address(socket->get());
+    if (!actual) return actual.error();
+    listener = make_listener(name, *asked, *actual, std::move(*socket), false);
   }
   listener->attach = [this, key](AcceptHooks hooks) {
     attach(key, std::move(hooks));

@@ -164,12 +164,11 @@ void SuccessorLink::on_hello(const protocol::Hello& hello) {
 }
 
 void SuccessorLink::on_adopted(const protocol::Adopted& adopted) {
-  if (adopted.batch != adopted_batches_ ||
-      adopted_batches_ == batches_.size()) {
+  if (adopted.batch != adopted_batches_ || adopted_batches_ == sent_batches_) {
     return fail({errc::unexpected_message,
                  text::cat("the successor adopted batch ", adopted.batch)});
   }
-  if (++adopted_batches_ < batches_.size()) return send_batch(adopted_batches_);
+  if (++adopted_batches_ < batches_.size()) return send_batches();
   adopted_at_ = steady_clock::now();
   tell(event::Adopted{});
 }
@@ -214,7 +213,17 @@ void SuccessorLink::welcome() {
       batches_.emplace_back();
     batches_.back().push_back(std::move(entry));
   }
-  send_batch(0);
+  send_batches();
+}
+
+// One is written while another is read, and no more: what is under way counts
+// against this user's descriptors.
+void SuccessorLink::send_batches() {
+  constexpr std::size_t kUnderWay = 2;
+  while (sent_batches_ < batches_.size() &&
+         sent_batches_ < adopted_batches_ + kUnderWay) {
+    send_batch(sent_batches_++);
+  }
 }
 
 void SuccessorLink::send_batch(std::size_t batch) {

@@ -61,6 +61,7 @@ class SuccessorLink {
   void on_adopted(const protocol::Adopted& adopted);
   void on_ready(const protocol::Ready& ready);
   void on_extend(const protocol::ExtendReady& extend);
+  void send_batches();
   void send_batch(std::size_t batch);
   void send(const protocol::Message& message,
             std::vector<os::Outgoing> handles = {});
@@ -80,6 +81,7 @@ class SuccessorLink {
   os::Handle own_process_;  ///< kept until it has been sent, and the next
   std::vector<std::shared_ptr<os::Process>> leaving_;
   std::vector<std::vector<ListenerSet::Entry>> batches_;
+  std::size_t sent_batches_ = 0;
   std::size_t adopted_batches_ = 0;
   std::chrono::steady_clock::time_point adopted_at_;
   std::set<std::string> unclaimed_;

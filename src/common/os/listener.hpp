@@ -24,8 +24,8 @@ Result<Socket> open_listener(const Address& address);
 /// Where it really listens: tells the port behind `:0`.
 Result<Address> local_address(native_socket listener);
 
-/// What came is what was announced: a stream socket of the right family that
-/// accepts connections, at that address.
-Result<void> check_listener(native_socket listener, const Address& expected);
+/// Where it listens, if what came is what was announced: a stream socket of the
+/// right family that accepts connections, at that address.
+Result<Address> check_listener(native_socket listener, const Address& expected);
 
 }  // namespace relaunch::os
