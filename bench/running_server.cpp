@@ -83,10 +83,13 @@ std::map<std::string, double> RunningServer::upgrade() {
   return phases;
 }
 
-std::chrono::nanoseconds RunningServer::gap() const {
+RunningServer::Gap RunningServer::gap() const {
+  using Clock = std::chrono::steady_clock;
   const auto lines = process_->lines();
-  return std::chrono::nanoseconds{number_behind(lines, "accepting at=") -
-                                  number_behind(lines, "paused at=")};
+  const auto when = [&lines](std::string_view mark) {
+    return Clock::time_point{Clock::duration{number_behind(lines, mark)}};
+  };
+  return {when("paused at="), when("accepting at=")};
 }
 
 }  // namespace relaunch::bench

@@ -28,9 +28,14 @@ class RunningServer {
   std::map<std::string, double> upgrade();
   /// The seed's way: returns when the new one listens.
   void restart();
-  /// How long nobody accepted in the last upgrade, as the two generations tell
-  /// it: from the first order to pause to when an accept is pending again.
-  std::chrono::nanoseconds gap() const;
+  /// When nobody accepted in the last upgrade, as the two generations tell it:
+  /// from the first order to pause to when an accept is pending again.
+  struct Gap {
+    std::chrono::steady_clock::time_point begin;
+    std::chrono::steady_clock::time_point end;
+    std::chrono::steady_clock::duration length() const { return end - begin; }
+  };
+  Gap gap() const;
 
  private:
   std::string post_upgrade();
