@@ -39,6 +39,7 @@ start_server() {
     kill -0 "$pid" || exit 70
     read -rt 0.01 <> <(:) || true
   done
+  # shellcheck disable=SC2034  # the caller's
   port=$(sed -n 's/^listening tcp:.*://p' "$output")
 }
 
