@@ -25,6 +25,13 @@ std::string bent(const Message& message, std::size_t at, char byte) {
   return bytes;
 }
 
+/// What only the other side may say.
+Message not_for(const Message& message) {
+  const bool from_successor = message.index() < Message{Welcome{}}.index();
+  if (from_successor) return Commit{1, 1};
+  return Ready{};
+}
+
 class Hostile {
  public:
   Hostile(std::string kind, std::string moment)
@@ -65,31 +72,7 @@ class Hostile {
     done_ = true;
     // What was said before goes first.
     io_.poll();
-    misbehave(message);
-  }
-
-  void misbehave(const Message& message) {
-    constexpr std::size_t kVersionAt = 4;
-    constexpr std::size_t kHeadBytesAt = 8;
-    if (kind_ == "garbage") write_raw(raw_, std::string(300, '?'));
-    if (kind_ == "version") write_raw(raw_, bent(message, kVersionAt, 99));
-    if (kind_ == "oversized") {
-      write_raw(raw_, bent(message, kHeadBytesAt + 3, 99));
-    }
-    if (kind_ == "truncated") {
-      write_raw(raw_, encode(to_frame(message)).substr(0, kHeaderBytes + 3));
-      channel_.reset();
-    }
-    if (kind_ == "nonsense")
-      channel_->send({R"({"type":"nonsense"})", "", "", 0});
-    if (kind_ == "unexpected") channel_->send(to_frame(Commit{1, 1}));
-    if (kind_ == "range") {
-      channel_->send(to_frame(Hello{98, 99, os::own_process_id()}));
-    }
-    if (kind_ == "pid") {
-      channel_->send(
-          to_frame(Hello{kMinVersion, kMaxVersion, os::own_process_id() + 1}));
-    }
+    misbehave(kind_, raw_, channel_, message);
   }
 
   const std::string kind_;
@@ -104,6 +87,26 @@ class Hostile {
 };
 
 }  // namespace
+
+void misbehave(const std::string& kind, native_handle raw,
+               std::unique_ptr<os::Channel>& channel, const Message& message) {
+  constexpr std::size_t kVersionAt = 4;
+  constexpr std::size_t kHeadBytesAt = 8;
+  const auto pid = os::own_process_id();
+  if (kind == "garbage") write_raw(raw, std::string(300, '?'));
+  if (kind == "version") write_raw(raw, bent(message, kVersionAt, 99));
+  if (kind == "oversized") write_raw(raw, bent(message, kHeadBytesAt + 3, 99));
+  if (kind == "truncated") {
+    write_raw(raw, encode(to_frame(message)).substr(0, kHeaderBytes + 3));
+    channel.reset();
+  }
+  if (kind == "nonsense") channel->send({R"({"type":"nonsense"})", "", "", 0});
+  if (kind == "unexpected") channel->send(to_frame(not_for(message)));
+  if (kind == "range") channel->send(to_frame(Hello{98, 99, pid}));
+  if (kind == "pid") {
+    channel->send(to_frame(Hello{kMinVersion, kMaxVersion, pid + 1}));
+  }
+}
 
 void be_hostile(const std::string& kind, const std::string& moment) {
   Hostile(kind, moment).run();
