@@ -31,7 +31,7 @@ Result<ProcessWatch> ProcessWatch::start(asio::io_context& io,
                                          std::function<void()> on_gone) {
   // Its own copy, so that the process need not outlive the watch.
   Handle copy{::fcntl(process.handle(), F_DUPFD_CLOEXEC, 0)};
-  if (fault("process.watch") || !copy) {
+  if (!copy || fault("process.watch")) {
     return Error{last_error(),
                  text::cat("cannot watch process ", process.id(), ": dup")};
   }

@@ -150,7 +150,7 @@ Result<std::string> read_file(const fs::path& file, std::size_t limit) {
   const Handle opened{CreateFileW(
       file.c_str(), GENERIC_READ, kShareAll, nullptr, OPEN_EXISTING,
       FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT, nullptr)};
-  if (fault("file.open") || !opened) return cannot("read", file, "CreateFileW");
+  if (!opened || fault("file.open")) return cannot("read", file, "CreateFileW");
   BY_HANDLE_FILE_INFORMATION info{};
   if (!GetFileInformationByHandle(opened.get(), &info)) {
     return cannot("read", file, "GetFileInformationByHandle");

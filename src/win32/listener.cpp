@@ -100,7 +100,7 @@ Result<Socket> open_listener(const Address& address) {
   Socket socket{WSASocketW(address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM,
                            IPPROTO_TCP, nullptr, 0,
                            WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
-  if (fault("listener.open") || !socket) {
+  if (!socket || fault("listener.open")) {
     return cannot_listen(address, "WSASocketW");
   }
   if (set_option(socket.get(), SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1) != 0) {

@@ -120,7 +120,7 @@ Result<Incoming> adopt_socket(std::string_view entry) {
   Socket socket{WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
                            FROM_PROTOCOL_INFO, &info, 0,
                            WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT)};
-  if (fault("handle.take") || !socket) {
+  if (!socket || fault("handle.take")) {
     return Error{last_socket_error(), "cannot adopt a socket: WSASocketW"};
   }
   return Incoming{std::move(socket)};
