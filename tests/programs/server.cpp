@@ -9,6 +9,7 @@
 //   silent=1            never says hello to its incumbent
 //   exit_at_start=CODE  ends before it is ready
 //   crash_at_start=1    the same by abort()
+//   handles_left=N      may open so many handles more, where there is a limit
 //   hostile=KIND moment=MESSAGE  misbehaves on its channel (hostile.hpp)
 //   ready_twice=1       says so twice
 //   never_ready=1       initialises for ever
@@ -227,6 +228,9 @@ int run() {
   if (const std::string* kind = find(recipe, "hostile")) {
     be_hostile(*kind, recipe.at("moment"));
     return 0;
+  }
+  if (find(recipe, "handles_left") != nullptr) {
+    limit_handles(static_cast<unsigned>(number(recipe, "handles_left")));
   }
   if (const int code = number(recipe, "exit_at_start"); code != 0) return code;
   Application(read_settings()).run();

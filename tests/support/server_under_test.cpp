@@ -66,8 +66,7 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
   const auto add = [&](const std::string& key, const std::string& value) {
     request_.arguments.push_back(key + '=' + value);
   };
-  add("state",
-      text::utf8(setup.state.empty() ? folder_ / "state" : setup.state));
+  add("state", text::utf8(folder_ / "state"));
   add("artifact", text::utf8(artifact()));
   for (const fs::path& word : {fs::absolute(kBuilder), fs::absolute(kServer),
                                artifact(), folder_ / "recipe"}) {

@@ -34,8 +34,6 @@ struct ServerSetup {
   /// The artifact is a folder, with the program as bin/server in it.
   bool folder_artifact = false;
   bool wait_until_serving = true;
-  /// Empty: in the server's own folder.
-  std::filesystem::path state{};
 };
 
 struct UpdateAnswer {
