@@ -61,7 +61,7 @@ void CoordinatorRules::check_refusal(const CoordinatorEvent& event,
   const bool free = !attempt_ && !leaving_;
   must(has<action::RefuseRequest>(actions) == (requested && !free),
        "every request is taken or refused, once");
-  if (requested && free) attempt_.emplace();
+  if (requested && free) attempt_ = Attempt{};
 }
 
 void CoordinatorRules::run(const action::Arm& arm) {
