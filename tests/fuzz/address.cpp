@@ -1,5 +1,7 @@
 #include "common/base/address.hpp"
 
+#include <string>
+
 #include "common/base/text.hpp"
 #include "fuzz/properties.hpp"
 
@@ -15,12 +17,21 @@ void check_same(const Address& address, const Result<Address>& again,
           promise + ": " + address.text());
 }
 
+void check_meant(std::string_view asked, const Address& address) {
+  const std::size_t colon = asked.rfind(':');
+  require(std::stoul(std::string(asked.substr(colon + 1))) == address.port(),
+          "the port is the one that was asked for");
+  require(address.is_v6() || address.text().starts_with(asked.substr(0, colon)),
+          "an IPv4 address is the one that was asked for");
+}
+
 }  // namespace
 
 // The bytes are an address as text, and a socket address of the system.
 void check_address(std::string_view bytes) {
   const auto parsed = Address::parse(bytes);
   if (parsed) {
+    check_meant(bytes, *parsed);
     require(text::printable(parsed->text()) == parsed->text(),
             "an address is fit for a terminal");
     check_same(*parsed, Address::parse(parsed->text()),

@@ -61,6 +61,14 @@ Stream read_in_pieces(std::string_view bytes) {
   return stream;
 }
 
+bool holds_a_frame(std::string_view rest) {
+  if (rest.size() < protocol::kHeaderBytes) return false;
+  const auto header =
+      protocol::decode_header(rest.substr(0, protocol::kHeaderBytes));
+  return header &&
+         rest.size() >= protocol::kHeaderBytes + header->payload_bytes();
+}
+
 }  // namespace
 
 void check_frames(std::string_view bytes) {
@@ -82,6 +90,8 @@ void check_frames(std::string_view bytes) {
   }
   require(bytes.starts_with(again), "a frame is written as it was read");
   require(whole.pending == bytes.size() - again.size(), "no byte is lost");
+  require(whole.error || !holds_a_frame(bytes.substr(again.size())),
+          "a whole frame is not kept waiting");
   require(whole.error || whole.pending < protocol::kHeaderBytes +
                                              protocol::kMaxHeadBytes +
                                              protocol::kMaxBodyBytes +

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <boost/json/parse.hpp>
 #include <cstdint>
 #include <optional>
 
@@ -28,6 +30,24 @@ std::optional<protocol::Message> read_with_right_handles(Frame& frame) {
   return message;
 }
 
+/// All that was written was said; of what was said, unknown keys may be gone.
+bool is_part_of(const boost::json::value& written,
+                const boost::json::value& said) {
+  if (const auto* object = written.if_object()) {
+    return said.is_object() &&
+           std::all_of(object->begin(), object->end(), [&](const auto& entry) {
+             const auto* same = said.get_object().if_contains(entry.key());
+             return same != nullptr && is_part_of(entry.value(), *same);
+           });
+  }
+  if (const auto* array = written.if_array()) {
+    return said.is_array() &&
+           std::equal(array->begin(), array->end(), said.get_array().begin(),
+                      said.get_array().end(), is_part_of);
+  }
+  return written == said;
+}
+
 }  // namespace
 
 // The bytes are the head of a frame.
@@ -40,6 +60,9 @@ void check_messages(std::string_view bytes) {
   const Frame written = to_frame(*message);
   require(written.head.size() <= bytes.size(),
           "what could be read fits into a frame again");
+  require(is_part_of(boost::json::parse(written.head),
+                     boost::json::parse({bytes.data(), bytes.size()})),
+          "a message is read as it was meant");
   const auto again = from_frame(written);
   require(again && *again == *message, "a message comes back as it was");
   require(to_frame(*again) == written, "and is written the same way");
