@@ -36,7 +36,8 @@ struct Command {
   /// UTF-8. The first is the program: a path, or a name looked up in PATH.
   /// Empty: no build; the artifact is taken as it is.
   std::vector<std::string> arguments;
-  /// Empty: the program's working folder.
+  /// Relative paths, and an empty one, start at the working folder at
+  /// construction of the Upgrader.
   std::filesystem::path folder;
   /// "NAME=VALUE", added to the program's own environment.
   std::vector<std::string> environment;

@@ -110,13 +110,15 @@ void complete(Options& options, const LaunchPlan& launched) {
                           "' has other characters than letters, digits, '-', "
                           "'_' and '.'")};
   }
-  if (!options.artifact.empty() && options.artifact.is_relative()) {
+  // The host may go elsewhere later, as a daemon does.
+  if (!options.artifact.empty()) {
     options.artifact = launched.folder / options.artifact;
   }
+  options.build.folder = launched.folder / options.build.folder;
   if (options.state_folder.empty()) {
     options.state_folder =
         value_or_throw(os::default_state_folder()) / options.name;
-  } else if (options.state_folder.is_relative()) {
+  } else {
     options.state_folder = launched.folder / options.state_folder;
   }
 }
@@ -238,8 +240,10 @@ void Upgrader::Impl::stop() {
   successor->stop([this] { coordinator->stop(); });
 }
 
-Upgrader::Upgrader(Options options)
-    : impl_(std::make_unique<Impl>(std::move(options))) {}
+Upgrader::Upgrader(Options options) {
+  os::open_missing_streams();  // before anything else is opened
+  impl_ = std::make_unique<Impl>(std::move(options));
+}
 Upgrader::~Upgrader() = default;
 
 Listener Upgrader::listen(std::string_view name, std::string_view address) {

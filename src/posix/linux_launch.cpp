@@ -138,8 +138,22 @@ bool place_handles(SpawnPlan& plan) {
   return true;
 }
 
+// The program's first file must not get the number of a stream that the host
+// has closed. Without a /dev/null it stays closed.
+void open_missing_stream(int stream) {
+  const int flags = ::fcntl(stream, F_GETFD);
+  if (flags >= 0 && (flags & FD_CLOEXEC) == 0) return;
+  const int empty = ::open("/dev/null", O_RDWR);
+  if (empty >= 0 && empty != stream) ::dup2(empty, stream);
+}
+
 bool place_streams(const SpawnPlan& plan) {
-  if (plan.output < 0) return true;
+  if (plan.output < 0) {
+    for (int stream = 0; stream < kFirstPassed; ++stream) {
+      open_missing_stream(stream);
+    }
+    return true;
+  }
   if (::dup2(plan.output, STDOUT_FILENO) < 0) return false;
   if (::dup2(plan.output, STDERR_FILENO) < 0) return false;
   const int empty = ::open("/dev/null", O_RDONLY);

@@ -45,6 +45,16 @@ void keep_from_children(native_handle handle) {
   ::fcntl(handle, F_SETFD, FD_CLOEXEC);
 }
 
+void open_missing_streams() {
+  for (;;) {
+    const int number =
+        uninterrupted([] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); });
+    if (number > STDERR_FILENO) ::close(number);
+    if (number < 0 || number > STDERR_FILENO) return;
+    ::fcntl(number, F_SETFD, 0);
+  }
+}
+
 void keep_signals_from_this_thread() {
   sigset_t all;
   ::sigfillset(&all);

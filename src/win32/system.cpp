@@ -119,6 +119,8 @@ char path_list_separator() { return ';'; }
 
 std::string_view executable_suffix() { return ".exe"; }
 
+void open_missing_streams() {}
+
 void keep_signals_from_this_thread() {}
 
 namespace {

@@ -57,6 +57,11 @@ char path_list_separator();
 /// What the file of a program ends in: nothing, or ".exe".
 std::string_view executable_suffix();
 
+/// A standard stream that is closed is opened on nothing: otherwise the next
+/// file or socket would get its number, and all that the program prints.
+/// Windows: nothing to do, a stream is no number there.
+void open_missing_streams();
+
 /// The host's signal handlers run on the host's threads: this one takes none.
 /// Windows: nothing to do.
 void keep_signals_from_this_thread();
