@@ -21,6 +21,11 @@
 //   stuck_drain=1       a request of it never ends
 //   listen=ADDRESS      another address for the listener "http"
 //   listener.NAME=ADDRESS  a further listener
+//   hang_on_turn=1      never comes back from on_take
+//   tells=1             says what it was started with, and at every step
+//                       whether its signals are as it had set them
+//   moves=1             goes to another folder when the Upgrader is made
+//   and the habits of host_habits.hpp
 #include "server.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -32,6 +37,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,6 +49,7 @@
 #include "common/base/text.hpp"
 #include "common/os/system.hpp"
 #include "greeting.hpp"
+#include "programs/host_habits.hpp"
 #include "programs/hostile.hpp"
 #include "programs/recipe.hpp"
 #include "programs/tracing.hpp"
@@ -58,8 +65,8 @@ using std::chrono::milliseconds;
 Recipe recipe;
 
 void say(const std::string& line) {
-  std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
+  std::fprintf(output(), "%s\n", line.c_str());
+  std::fflush(output());
 }
 
 /// As good as for ever; a test that forgets this process does not keep it.
@@ -139,14 +146,31 @@ Options read_options(const Settings& settings, boost::asio::io_context& io) {
                   " variables=", plan.environment.size(),
                   " arguments=", plan.arguments.size()));
   };
-  options.handle_stop_requests = true;
+  options.handle_stop_requests = find(recipe, "signals") == nullptr;
   return options;
+}
+
+/// What a generation was started with, for a comparison with the next one.
+std::string origin() {
+  std::string text = "folder=" + text::utf8(std::filesystem::current_path());
+  for (const auto& word : os::own_arguments().value()) text += ' ' + word;
+  std::size_t size = 0;
+  const auto environment = os::own_environment();
+  for (const auto& entry : environment) size += entry.size();
+  return text::printable(text) +
+         " variables=" + std::to_string(environment.size()) + " of " +
+         std::to_string(size);
 }
 
 class Application {
  public:
   explicit Application(const Settings& settings)
       : upgrader_(read_options(settings, io_)) {
+    if (find(recipe, "tells") != nullptr) say("origin: " + origin());
+    tell_signals("made");
+    if (find(recipe, "moves") != nullptr) {
+      std::filesystem::current_path(std::filesystem::temp_directory_path());
+    }
     add_server("http", find(recipe, "listen") != nullptr
                            ? recipe.at("listen")
                            : setting(settings, "listen", "tcp://127.0.0.1:0"));
@@ -159,10 +183,14 @@ class Application {
 
   void run() {
     upgrader_.on_take([this] { taken(); });
-    upgrader_.on_yield([] { say("yielded"); });
+    upgrader_.on_yield([this] {
+      say("yielded");
+      tell_signals("yielded");
+    });
     upgrader_.on_health([this] { return healthy(); });
     upgrader_.on_drain([this](Drain drain) {
       say("draining");
+      tell_signals("draining");
       for (auto& server : servers_) server->drain(drain.deadline());
       if (find(recipe, "stuck_drain") == nullptr) never_ending_.reset();
     });
@@ -172,6 +200,11 @@ class Application {
   }
 
  private:
+  void tell_signals(const std::string& when) const {
+    if (find(recipe, "tells") == nullptr) return;
+    say("signals, " + when + ": " + habits_.signals());
+  }
+
   void add_server(const std::string& name, const std::string& address) {
     const Listener listener = upgrader_.listen(name, address);
     say("listening " + name + ' ' + listener.address());
@@ -192,6 +225,8 @@ class Application {
 
   void taken() {
     say("took the turn");
+    tell_signals("took the turn");
+    if (find(recipe, "hang_on_turn") != nullptr) hang();
     if (find(recipe, "die_on_turn") != nullptr) std::_Exit(41);
     has_taken_ = true;
     if (find(recipe, "stuck") != nullptr) boost::asio::post(io_, hang);
@@ -209,6 +244,7 @@ class Application {
     return !has_taken_ || find(recipe, "unhealthy") == nullptr;
   }
 
+  HostHabits habits_{recipe};
   boost::asio::io_context io_{1};
   std::optional<
       boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
@@ -223,6 +259,10 @@ int run() {
   follow_if_wanted();
   recipe = read_recipe(os::running_executable().value());
   say("started pid=" + std::to_string(os::own_process_id()));
+  if (find(recipe, "tells") != nullptr) {
+    say("found: signals=" + inherited_signals() +
+        " handles=" + std::to_string(list_open_handles().size()));
+  }
   if (find(recipe, "silent") != nullptr) hang();
   if (find(recipe, "crash_at_start") != nullptr) std::abort();
   if (const std::string* kind = find(recipe, "hostile")) {

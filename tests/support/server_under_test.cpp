@@ -66,18 +66,27 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
   const auto add = [&](const std::string& key, const std::string& value) {
     request_.arguments.push_back(key + '=' + value);
   };
-  add("state", text::utf8(folder_ / "state"));
-  add("artifact", text::utf8(artifact()));
-  for (const fs::path& word : {fs::absolute(kBuilder), fs::absolute(kServer),
-                               artifact(), folder_ / "recipe"}) {
-    add("build", text::utf8(word));
-  }
+  const auto named = [&](const fs::path& path) {
+    return text::utf8(
+        setup.relative_paths ? path.lexically_relative(folder_.path()) : path);
+  };
+  add("state", named(folder_ / "state"));
+  add("artifact", named(artifact()));
+  add("build", text::utf8(fs::absolute(kBuilder)));
+  add("build", text::utf8(fs::absolute(kServer)));
+  add("build", named(artifact()));
+  add("build", named(folder_ / "recipe"));
   for (const auto& [key, value] : setup.settings) add(key, value);
   for (const auto& [key, value] : kSettings) {
     if (setup.settings.count(key) == 0) add(key, value);
   }
+  request_.arguments.insert(request_.arguments.end(), setup.more_words.begin(),
+                            setup.more_words.end());
   request_.folder = folder_.path();
   request_.environment = os::own_environment();
+  request_.environment.insert(request_.environment.end(),
+                              setup.more_environment.begin(),
+                              setup.more_environment.end());
   fs::create_directory(folder_ / "faults");
   request_.environment.push_back("RELAUNCH_FAULTS=" +
                                  text::utf8(folder_ / "faults"));

@@ -33,6 +33,11 @@ struct ServerSetup {
   bool from_artifact = false;
   /// The artifact is a folder, with the program as bin/server in it.
   bool folder_artifact = false;
+  /// Its artifact, state folder and build are named as seen from its folder.
+  bool relative_paths = false;
+  /// Words and "NAME=VALUE" that mean nothing to it.
+  std::vector<std::string> more_words{};
+  os::Environment more_environment{};
   bool wait_until_serving = true;
 };
 
