@@ -170,10 +170,15 @@ net::awaitable<bool> Server::Impl::answer(Connection& connection,
   const auto question = target.find('?');
   const auto path = target.substr(0, question);
   Answer answer;
-  if (path == "/update") {
+  if (path == "/update" || path == "/abort") {
     const auto wanted = parse_update_query(
         question == target.npos ? "" : target.substr(question + 1));
     const auto refusal = refuse(connection, request);
+    if (!refusal && path == "/abort") {
+      upgrader.abort();
+      answer.body = "abandoned, if an update was under way\n";
+      co_return co_await send(connection, answer, request, !leave_at);
+    }
     if (!refusal && wanted) {
       co_await stream_update(connection, request, *wanted);
       co_return false;
@@ -207,7 +212,7 @@ Answer Server::Impl::route(const Request& request, std::string_view path) {
   Answer answer;
   if (path != "/hello" && path != "/status") {
     answer.status = 404;
-    answer.body = "there are /hello, /status and /update\n";
+    answer.body = "there are /hello, /status, /update and /abort\n";
     return answer;
   }
   if (request.method() != http::verb::get &&

@@ -192,7 +192,8 @@ class RELAUNCH_EXPORT Upgrader {
   void upgrade(UpgradeRequest request,
                std::function<void(std::string_view)> on_line,
                std::function<void(const Outcome&)> on_end);
-  /// Ends an upgrade that is under way, also in probation. Nothing otherwise.
+  /// Ends an upgrade that is under way, also in probation, where either of the
+  /// two may be asked. From the commit on, and without one: nothing.
   void abort();
   /// Drains and leaves; an upgrade that is under way is abandoned first. A
   /// successor before its commit passes the request to its incumbent.

@@ -289,7 +289,8 @@ void Upgrader::upgrade(UpgradeRequest request,
 
 void Upgrader::abort() {
   impl_->context.mailbox->post([impl = impl_.get()] {
-    if (impl->coordinates()) impl->coordinator->abort();
+    if (impl->coordinates()) return impl->coordinator->abort();
+    impl->successor->abort();
   });
 }
 

@@ -130,6 +130,8 @@ void SuccessorLink::on_message(const os::Received& received) {
     tell(event::TurnReturned{});
   } else if (std::get_if<StopRequested>(&message)) {
     tell(event::StopRequested{});
+  } else if (std::get_if<AbortRequested>(&message)) {
+    tell(event::AbortRequested{});
   } else if (std::get_if<EndProbation>(&message)) {
     tell(event::ProbationEnded{});
   } else if (std::get_if<Leave>(&message)) {

@@ -26,10 +26,11 @@ constexpr std::size_t kMaxNameBytes = 255;
 
 /// In the order of Message's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
-    "hello",  "adopted", "failed",         "ready",         "extend_ready",
-    "health", "serving", "stop_requested", "end_probation", "committed",
-    "leave",  "welcome", "listeners",      "ask_health",    "give_back",
-    "commit", "turn"};
+    "hello",           "adopted",       "failed",     "ready",
+    "extend_ready",    "health",        "serving",    "stop_requested",
+    "abort_requested", "end_probation", "committed",  "leave",
+    "welcome",         "listeners",     "ask_health", "give_back",
+    "commit",          "turn"};
 
 // The keys of each message, once for both directions. `self` is const when it
 // is written.

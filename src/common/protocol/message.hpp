@@ -59,6 +59,10 @@ struct Serving {
 struct StopRequested {
   bool operator==(const StopRequested&) const = default;
 };
+/// Whoever asked the successor wants the upgrade taken back.
+struct AbortRequested {
+  bool operator==(const AbortRequested&) const = default;
+};
 /// Commit now: somebody asks for the next upgrade already.
 struct EndProbation {
   bool operator==(const EndProbation&) const = default;
@@ -137,8 +141,8 @@ struct Turn {
 
 using Message =
     std::variant<Hello, Adopted, Failed, Ready, ExtendReady, Health, Serving,
-                 StopRequested, EndProbation, Committed, Leave, Welcome,
-                 Listeners, AskHealth, GiveBack, Commit, Turn>;
+                 StopRequested, AbortRequested, EndProbation, Committed, Leave,
+                 Welcome, Listeners, AskHealth, GiveBack, Commit, Turn>;
 
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);

@@ -336,6 +336,10 @@ void SuccessorDriver::note_incumbent_gone() {
   });
 }
 
+void SuccessorDriver::abort() {
+  if (!committed() && !left()) send(protocol::AbortRequested{});
+}
+
 void SuccessorDriver::end_probation(std::function<void(bool)> then) {
   on_settled_.push_back(std::move(then));
   send(protocol::EndProbation{});

@@ -42,6 +42,8 @@ class SuccessorDriver {
   /// `if_committed` runs once if this generation stays nevertheless: the
   /// incumbent may have committed it before it heard of the stop.
   void stop(std::function<void()> if_committed);
+  /// Before the commit: the incumbent is told that the upgrade is not wanted.
+  void abort();
   /// `then` runs once: true when this generation is committed, false when it
   /// has to leave instead.
   void end_probation(std::function<void(bool)> then);

@@ -49,6 +49,7 @@ std::vector<Golden> golden_messages() {
       {Health{7, true}, R"({"type":"health","question":7,"healthy":true})"},
       {Serving{}, R"({"type":"serving"})"},
       {StopRequested{}, R"({"type":"stop_requested"})"},
+      {AbortRequested{}, R"({"type":"abort_requested"})"},
       {EndProbation{}, R"({"type":"end_probation"})"},
       {Committed{}, R"({"type":"committed"})"},
       {Leave{}, R"({"type":"leave"})"},
