@@ -198,7 +198,8 @@ CommandLine read_command_line(int argc, char** argv) {
             "  hello [options] -- cmake --build build\n\n"
          << described
          << "\nGET /hello greets, GET /status tells, POST /update builds and "
-            "relaunches,\nPOST /abort takes that back.\nA duration may carry its unit: 500ms, 30s, 10m.\n";
+            "relaunches,\nPOST /abort takes that back.\nA duration may carry "
+            "its unit: 500ms, 30s, 10m.\n";
     return {{}, text.str()};
   }
   if (found.count("version")) {
