@@ -119,7 +119,12 @@ Result<StopRequests> StopRequests::watch(boost::asio::io_context& io,
   if (!event) {
     return win32::failure("cannot take stop requests: CreateEventW");
   }
-  auto impl = std::make_shared<Impl>(io, std::move(event), std::move(on_stop));
+  std::shared_ptr<Impl> impl;
+  try {
+    impl = std::make_shared<Impl>(io, std::move(event), std::move(on_stop));
+  } catch (const boost::system::system_error& failure) {
+    return Error{failure.code(), "cannot take stop requests"};
+  }
   Hub::get().add(impl.get(), [weak = std::weak_ptr<Impl>{impl}] {
     const auto self = weak.lock();
     if (!self) return;
