@@ -110,7 +110,8 @@ struct Options {
   /// throws, the upgrade fails in Phase::launch.
   std::function<void(LaunchPlan&)> on_launch;
   /// Take TERM, INT and QUIT (Windows: console events and the stop event) and
-  /// drain on them. Off: the host's own handlers are left alone.
+  /// drain on them, until the Upgrader is gone. Off: the host's own handlers
+  /// are left alone.
   bool handle_stop_requests = false;
 };
 
@@ -140,6 +141,10 @@ struct UpgradeRequest {
 ///
 /// Thread rule: every member may be called from any thread, also from the
 /// callbacks. It owns one thread, and every socket it has handed out.
+///
+/// What it does to the process: standard streams that are closed are opened on
+/// nothing (POSIX: descriptors 0 to 2), since the next socket would get their
+/// numbers. Signals only with Options::handle_stop_requests.
 class RELAUNCH_EXPORT Upgrader {
  public:
   /// Throws Error: an option is malformed, the state folder cannot be used.
@@ -148,7 +153,8 @@ class RELAUNCH_EXPORT Upgrader {
   /// successor that does not have the turn is ended; one that has it goes on
   /// alone. Whoever asked for an upgrade is answered (errc::stopped). Blocks
   /// until a file that is being copied is finished. Not on the library's own
-  /// thread: not from on_end or on_line.
+  /// thread: not from on_end or on_line. Windows: not in DllMain, so not with
+  /// static storage in a DLL: no thread can end there, and it waits for one.
   ~Upgrader();
   Upgrader(const Upgrader&) = delete;
   Upgrader& operator=(const Upgrader&) = delete;
