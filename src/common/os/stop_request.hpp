@@ -10,9 +10,9 @@
 namespace relaunch::os {
 
 /// POSIX: TERM, INT and QUIT; takes their handlers while it lives (the host's
-/// own ones are silent meanwhile, and are put back), which is why it is opt-in. Windows: console
-/// control events, and a named event `Local\relaunch-stop-<pid>` that
-/// Process::ask_to_stop sets.
+/// own ones are silent meanwhile, and are put back), which is why it is opt-in.
+/// Windows: console control events, and a named event
+/// `Local\relaunch-stop-<pid>` that Process::ask_to_stop sets.
 class StopRequests {
  public:
   /// `on_stop` on the io_context's thread, each time.
