@@ -55,6 +55,13 @@ const std::map<std::string, Errnos, std::less<>> kErrnos{
     {"waitid", {"ECHILD", "EINTR"}},
     {"write", {"ENOSPC", "EIO", "EINTR"}}};
 
+// Asio looks at no error of the two descriptors that it makes for itself, its
+// timer and what wakes it; a process that cannot have them hangs.
+bool is_asios_own(const std::string& call, const std::string& line) {
+  if (call == "epoll_ctl") return line.find("EPOLLPRI") == line.npos;
+  return call == "write" && line.find(R"("\1\0\0\0\0\0\0\0", 8)") != line.npos;
+}
+
 bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -88,7 +95,8 @@ std::optional<Point> parse_point(std::string_view text) {
 }
 
 Calls count_calls(const std::filesystem::path& trace) {
-  std::map<std::string, Calls> threads;
+  std::map<std::string, std::map<std::string, std::size_t>> threads;
+  Calls calls;
   std::ifstream lines{trace};
   for (std::string line; std::getline(lines, line);) {
     // "71    sendmsg(5, ...", not "71    <... sendmsg resumed>".
@@ -98,24 +106,22 @@ Calls count_calls(const std::filesystem::path& trace) {
     if (space == line.npos || call == line.npos || open == line.npos) continue;
     const std::string name = line.substr(call, open - call);
     if (!std::all_of(name.begin(), name.end(), is_name)) continue;
-    ++threads[line.substr(0, space)][name];
+    const std::size_t number = threads[line.substr(0, space)][name]++;
+    auto& passed_on = calls[name];
+    if (passed_on.size() <= number) passed_on.resize(number + 1);
+    if (!is_asios_own(name, line)) passed_on[number] = true;
   }
-  Calls most;
-  for (const auto& [thread, calls] : threads) {
-    for (const auto& [name, count] : calls) {
-      most[name] = std::max(most[name], count);
-    }
-  }
-  return most;
+  return calls;
 }
 
 std::vector<Point> points_of(const std::string& role, const Calls& calls) {
   std::vector<Point> points;
-  for (const auto& [call, count] : calls) {
-    for (int number = 1; number <= count; ++number) {
+  for (const auto& [call, passed_on] : calls) {
+    const auto errnos = kErrnos.find(call);
+    for (std::size_t i = 0; i < passed_on.size(); ++i) {
+      const int number = static_cast<int>(i) + 1;
       points.push_back({role, call, number, "kill"});
-      const auto errnos = kErrnos.find(call);
-      if (errnos == kErrnos.end()) continue;
+      if (errnos == kErrnos.end() || !passed_on[i]) continue;
       for (const std::string& name : errnos->second) {
         points.push_back({role, call, number, name});
       }

@@ -24,8 +24,9 @@ struct Point {
 };
 std::optional<Point> parse_point(std::string_view text);
 
-/// Of each call the most that one thread has made, from what strace -f wrote.
-using Calls = std::map<std::string, int>;
+/// Of each call as many as one thread has made at most, from what strace -f
+/// wrote; true: an error is passed on to the library.
+using Calls = std::map<std::string, std::vector<bool>>;
 Calls count_calls(const std::filesystem::path& trace);
 
 /// A kill at each call; then each errno that this call may answer, by its
