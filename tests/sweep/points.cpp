@@ -55,18 +55,16 @@ const std::map<std::string, Errnos, std::less<>> kErrnos{
     {"waitid", {"ECHILD", "EINTR"}},
     {"write", {"ENOSPC", "EIO", "EINTR"}}};
 
-// Asio looks at no error of the two descriptors that it makes for itself, its
-// timer and what wakes it; a process that cannot have them hangs.
-bool is_asios_own(const std::string& call, const std::string& line) {
-  if (call == "epoll_ctl") return line.find("EPOLLPRI") == line.npos;
-  return call == "write" && line.find(R"("\1\0\0\0\0\0\0\0", 8)") != line.npos;
-}
-
 bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
 }  // namespace
+
+bool is_asios_own(const std::string& call, const std::string& line) {
+  if (call == "epoll_ctl") return line.find("EPOLLPRI") == line.npos;
+  return call == "write" && line.find(R"("\1\0\0\0\0\0\0\0", 8)") != line.npos;
+}
 
 std::string Point::text() const {
   return text::cat(role, ':', call, ':', number, ':', action);

@@ -29,6 +29,11 @@ std::optional<Point> parse_point(std::string_view text);
 using Calls = std::map<std::string, std::vector<bool>>;
 Calls count_calls(const std::filesystem::path& trace);
 
+/// Asio looks at no error of the two descriptors that it makes for itself, its
+/// timer and what wakes it; a process that cannot have them hangs. `line`: of
+/// what strace wrote.
+bool is_asios_own(const std::string& call, const std::string& line);
+
 /// A kill at each call; then each errno that this call may answer, by its
 /// manual page and where the library must cope with it.
 std::vector<Point> points_of(const std::string& role, const Calls& calls);

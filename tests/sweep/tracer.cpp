@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "common/base/text.hpp"
+#include "sweep/points.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -57,6 +58,15 @@ void Tracer::detach() {
   if (!strace) return;  // its process has ended, and it with it
   (void)strace->ask_to_stop();
   (void)strace->gone(kStepDeadline);
+}
+
+bool Tracer::struck_asios_own(const std::string& call) const {
+  std::ifstream lines{trace_};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("(INJECTED)") == line.npos) continue;
+    return is_asios_own(call, line);
+  }
+  return false;
 }
 
 bool Tracer::struck() const {

@@ -24,6 +24,8 @@ class Tracer {
   const std::filesystem::path& trace() const { return trace_; }
   /// Has the injection been reached?
   bool struck() const;
+  /// It was Asio's own call that failed (points.hpp): another than recorded.
+  bool struck_asios_own(const std::string& call) const;
 
  private:
   std::filesystem::path trace_;

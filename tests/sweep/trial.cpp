@@ -63,6 +63,8 @@ class Trial {
     const std::optional<ServerStatus> serving = settle();
     const LoadReport report = load.stop();
     tracer.detach();
+    const bool kills = point_.kills();
+    if (!kills && tracer.struck_asios_own(point_.call)) return {};  // missed
     verdict_.reached = tracer.struck();
     if (serving) {
       check_answer(answer, *serving);
