@@ -5,8 +5,9 @@
 //   children=waited     a thread waits for every child, whoever started it
 //   signals=own         handlers for all that a library might take, and most
 //                       signals blocked; Windows: a console handler
-//   threads=N           open and close files, pipes and sockets all the time,
-//                       which every child would inherit
+//   threads=N           have files, pipes and sockets open, always others,
+//   which
+//                       every child would inherit
 //   forks=1             a thread makes workers by fork(), the last one outlives
 //                       this process
 //   streams=closed      no standard streams
@@ -42,7 +43,8 @@ std::FILE* output();
 
 /// "none", or the signals that are not as a fresh program has them.
 std::string inherited_signals();
-/// Every kind of handle that an ordinary child would inherit.
-void open_and_close_inheritable();
+/// Opens every kind of handle that an ordinary child would inherit, and closes
+/// those that this thread had opened before.
+void renew_inheritable_handles();
 
 }  // namespace relaunch::test

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstring>
 #include <deque>
+#include <vector>
 
 #include "common/os/handle.hpp"
 #include "programs/host_threads.hpp"
@@ -147,7 +148,7 @@ HostHabits::HostHabits(const Recipe& recipe) : impl_(std::make_unique<Impl>()) {
     });
   }
   for (int i = 0; i < number(recipe, "threads"); ++i) {
-    impl_->threads.add(milliseconds(1), open_and_close_inheritable);
+    impl_->threads.add(milliseconds(1), renew_inheritable_handles);
   }
   if (has("forks", "1")) impl_->threads.add(milliseconds(20), fork_worker);
 }
@@ -167,14 +168,16 @@ std::string inherited_signals() {
   return set.empty() ? "none" : set;
 }
 
-void open_and_close_inheritable() {
-  const os::Handle file{::open("/dev/zero", O_RDONLY)};
-  const os::Handle copy{::dup(file.get())};
-  const os::Handle socket{::socket(AF_INET, SOCK_STREAM, 0)};
+void renew_inheritable_handles() {
+  thread_local std::vector<os::Handle> held;
+  std::vector<os::Handle> fresh;
+  fresh.emplace_back(::open("/dev/zero", O_RDONLY));
+  fresh.emplace_back(::dup(fresh.front().get()));
+  fresh.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
   int ends[2] = {-1, -1};
-  if (::pipe(ends) != 0) return;
-  const os::Handle reader{ends[0]};
-  const os::Handle writer{ends[1]};
+  (void)!::pipe(ends);
+  for (const int end : ends) fresh.emplace_back(end);
+  held.swap(fresh);
 }
 
 }  // namespace relaunch::test

@@ -1,5 +1,7 @@
 #include "programs/host_habits.hpp"
 
+#include <vector>
+
 #include "common/os/handle.hpp"
 #include "programs/host_threads.hpp"
 #include "win32/win32.hpp"
@@ -35,8 +37,7 @@ HostHabits::HostHabits(const Recipe& recipe) : impl_(std::make_unique<Impl>()) {
     SetConsoleCtrlHandler(say_event, TRUE);
   }
   for (int i = 0; i < number(recipe, "threads"); ++i) {
-    impl_->threads.add(std::chrono::milliseconds(1),
-                       open_and_close_inheritable);
+    impl_->threads.add(std::chrono::milliseconds(1), renew_inheritable_handles);
   }
 }
 
@@ -48,18 +49,21 @@ std::FILE* output() { return stdout; }
 
 std::string inherited_signals() { return "none"; }
 
-void open_and_close_inheritable() {
+void renew_inheritable_handles() {
   SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
-  const os::Handle file{CreateFileW(L"NUL", GENERIC_READ,
-                                    FILE_SHARE_READ | FILE_SHARE_WRITE,
-                                    &inheritable, OPEN_EXISTING, 0, nullptr)};
-  HANDLE reader = nullptr;
-  HANDLE writer = nullptr;
-  if (!CreatePipe(&reader, &writer, &inheritable, 0)) return;
-  const os::Handle reader_owner{reader};
-  const os::Handle writer_owner{writer};
-  const os::Socket socket{WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr,
-                                     0, WSA_FLAG_OVERLAPPED)};
+  thread_local std::vector<os::Handle> held;
+  thread_local os::Socket socket;
+  std::vector<os::Handle> fresh;
+  fresh.emplace_back(CreateFileW(L"NUL", GENERIC_READ,
+                                 FILE_SHARE_READ | FILE_SHARE_WRITE,
+                                 &inheritable, OPEN_EXISTING, 0, nullptr));
+  HANDLE ends[2] = {};
+  if (CreatePipe(&ends[0], &ends[1], &inheritable, 0)) {
+    for (const HANDLE end : ends) fresh.emplace_back(end);
+  }
+  held.swap(fresh);
+  socket = os::Socket{WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
+                                 WSA_FLAG_OVERLAPPED)};
 }
 
 }  // namespace relaunch::test
