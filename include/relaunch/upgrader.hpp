@@ -153,8 +153,8 @@ class RELAUNCH_EXPORT Upgrader {
   /// successor that does not have the turn is ended; one that has it goes on
   /// alone. Whoever asked for an upgrade is answered (errc::stopped). Blocks
   /// until a file that is being copied is finished. Not on the library's own
-  /// thread: not from on_end or on_line. Windows: not in DllMain, so not with
-  /// static storage in a DLL: no thread can end there, and it waits for one.
+  /// thread: not from on_end or on_line. Windows: not in DllMain and not with
+  /// static storage: it waits for its thread, which may be unable to end there.
   ~Upgrader();
   Upgrader(const Upgrader&) = delete;
   Upgrader& operator=(const Upgrader&) = delete;

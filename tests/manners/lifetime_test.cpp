@@ -27,17 +27,6 @@ std::string end_of(const char* child) {
                         : "not in time: " + result.output;
 }
 
-RELAUNCH_CHILD_MAIN(leaves_an_upgrader_to_exit) {
-  static Upgrader upgrader{options_with(args.at(0))};
-  upgrader.listen("http", "tcp://127.0.0.1:0");
-  upgrader.ready();
-  return 0;
-}
-
-TEST(Upgrader, OfStaticDurationLetsItsProgramEnd) {
-  EXPECT_EQ(end_of("leaves_an_upgrader_to_exit"), "exit code 0");
-}
-
 RELAUNCH_CHILD_MAIN(exits_beside_an_upgrader) {
   auto* const upgrader = new Upgrader{options_with(args.at(0))};
   upgrader->listen("http", "tcp://127.0.0.1:0");
