@@ -47,10 +47,13 @@ void make_and_destroy(const std::string& state) {
 RELAUNCH_CHILD_MAIN(makes_many_upgraders) {
   // The first ones make what stays in the process: the system's own.
   for (int i = 0; i < 3; ++i) make_and_destroy(args.at(0));
+  // One that each leaves would show twenty times; the system's thread pool on
+  // Windows comes and goes by one.
+  constexpr std::size_t kSlack = 2;
   const std::size_t before = list_open_handles().size();
   for (int i = 0; i < 20; ++i) make_and_destroy(args.at(0));
-  const std::size_t more = list_open_handles().size() - before;
-  if (more != 0) say(text::cat(more, " more handles"));
+  const std::size_t after = list_open_handles().size();
+  if (after > before + kSlack) say(text::cat(before, " handles -> ", after));
   return 0;
 }
 
