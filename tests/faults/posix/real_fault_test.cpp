@@ -179,12 +179,16 @@ TEST(RealFault, DescriptorsAreSentWhenThereIsRoom) {
     auto& server = upgrade.server();
     const std::size_t before = server.process().lines().size();
     std::optional<InFlight> in_flight;
+    std::promise<void> full;
     auto answer = std::async(std::launch::async, [&] {
       return update_harmed(server, {{"greeting", "two"}}, [&] {
         limit(server.process().living().front(), Scarce::descriptors, 128);
         in_flight.emplace(250);
+        full.set_value();
       });
     });
+    ASSERT_EQ(full.get_future().wait_for(kStepDeadline),
+              std::future_status::ready);
     EXPECT_TRUE(server.process().wait_for_line_after(
         before, "started pid=", kStepDeadline));
     in_flight.reset();
