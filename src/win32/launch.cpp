@@ -258,6 +258,9 @@ Result<Started> create(const LaunchRequest& request, std::wstring line,
                           &startup.StartupInfo, &info) != 0;
   };
   bool started = attempt();
+  // Wine 8 answers so now and then when several processes start at once; none
+  // has been started then. Not known of Windows, where it does no harm.
+  if (!started && GetLastError() == ERROR_INTERNAL_ERROR) started = attempt();
   if (!started && GetLastError() == ERROR_ACCESS_DENIED &&
       (flags & CREATE_BREAKAWAY_FROM_JOB) != 0) {
     flags &= ~DWORD{CREATE_BREAKAWAY_FROM_JOB};  // an outer job forbids it
