@@ -1,6 +1,7 @@
 // The server of the README. A connection is one line and its answer; the
 // line "update" rebuilds and relaunches the server that answers it.
 #include <boost/asio.hpp>
+#include <chrono>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -18,8 +19,8 @@ awaitable<void> serve(tcp::socket peer, relaunch::Upgrader& upgrader) {
   co_await async_read_until(peer, dynamic_buffer(line, 80), '\n', deferred);
   if (line == "update\n") {
     upgrader.upgrade({}, say, [](const relaunch::Outcome& outcome) {
-      say(outcome.ok() ? "serving: pid " + std::to_string(outcome.serving_pid)
-                       : outcome.reason);
+      say(std::string(to_string(outcome.result)) + ", pid " +
+          std::to_string(outcome.serving_pid) + " serves. " + outcome.reason);
     });
   }
   co_await async_write(peer, buffer(std::string_view("hello 1\n")), deferred);
@@ -31,7 +32,12 @@ awaitable<void> accept_all(relaunch::asio::Acceptor& acceptor,
     auto [failure, peer] =
         co_await acceptor.async_accept(as_tuple(use_awaitable));
     if (failure == error::operation_aborted) co_return;  // it has to leave
-    if (failure) continue;
+    if (failure) {  // no descriptor is left, say: not again at once
+      steady_timer pause{acceptor.get_executor(),
+                         std::chrono::milliseconds(100)};
+      co_await pause.async_wait(deferred);
+      continue;
+    }
     co_spawn(acceptor.get_executor(), serve(std::move(peer), upgrader),
              detached);
   }
