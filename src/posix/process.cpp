@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
@@ -317,6 +320,13 @@ Result<Process> launch(const LaunchRequest& request) {
                                    name_of(SpawnStep::clone))};
   }
   Spawned child = spawn(plan);
+  // A fork of the host's has for a moment what was open in here, the fresh copy
+  // of the program too, if it was being written just then.
+  constexpr int kMaxTries = 100;
+  for (int tries = 0; child.error == ETXTBSY && tries < kMaxTries; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    child = spawn(plan);
+  }
   if (child.error != 0) return cannot_start(request, child);
   Process process{std::move(child.process), static_cast<ProcessId>(child.id)};
   process.status_ = std::move(told.reader);
