@@ -92,7 +92,8 @@ class Giver {
           }
         }};
     told = &link;
-    link.launch({"bench", os::running_executable().value()}).value();
+    link.launch({"bench", os::running_executable().value()}, context_.launched)
+        .value();
     test::wait_until(
         context_.io, [&] { return gone || ended > began; }, kPatience);
     link.kill();

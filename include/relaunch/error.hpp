@@ -29,6 +29,7 @@ enum class errc {
   unhealthy,         ///< it answered that it is not healthy, or not at all
   handover_refused,  ///< it could not adopt what it was given
   switch_timeout,    ///< the turn was not passed in time
+  incumbent_exited,  ///< who served ended during the upgrade (supervisor)
   // The link
   version_mismatch,    ///< the two releases share no version of the protocol
   malformed_frame,     ///< bytes that are not a frame, or over a limit

@@ -15,6 +15,7 @@
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/coordinator_driver.hpp"
 #include "common/upgrade/departures.hpp"
+#include "common/upgrade/in_process_host.hpp"
 #include "common/upgrade/successor_driver.hpp"
 #include "common/upgrade/this_generation.hpp"
 
@@ -142,6 +143,7 @@ struct Upgrader::Impl {
   std::chrono::steady_clock::time_point began;
   upgrade::ThisGeneration self;
   std::unique_ptr<upgrade::Departures> departures;
+  std::unique_ptr<upgrade::InProcessHost> host;
   std::unique_ptr<upgrade::CoordinatorDriver> coordinator;
   /// Only in a generation that was started by another.
   std::unique_ptr<upgrade::SuccessorDriver> successor;
@@ -169,8 +171,9 @@ Upgrader::Impl::Impl(Options options)
     status.pid = os::own_process_id();
   });
   departures = std::make_unique<upgrade::Departures>(context);
-  coordinator =
-      std::make_unique<upgrade::CoordinatorDriver>(context, self, *departures);
+  host = std::make_unique<upgrade::InProcessHost>(context, self, *departures);
+  coordinator = std::make_unique<upgrade::CoordinatorDriver>(
+      context, *host, *departures, upgrade::Coordinator::AfterCommit::leaves);
   if (inheritance) {
     os::set_fault_role("successor");
     successor = std::make_unique<upgrade::SuccessorDriver>(
@@ -197,6 +200,7 @@ Upgrader::Impl::~Impl() {
   context.mailbox->post([this] {
     stop_requests.reset();
     coordinator.reset();
+    host.reset();
     successor.reset();
     departures.reset();
     context.io.stop();
@@ -221,7 +225,8 @@ void Upgrader::Impl::request(const UpgradeRequest& request,
                                "this generation is not ready yet");
   }
   if (coordinates()) {
-    return coordinator->request(request, std::move(on_line), std::move(on_end));
+    return coordinator->request({request, {}, {}, {}}, std::move(on_line),
+                                std::move(on_end));
   }
   if (!request.end_probation || successor->left()) {
     return coordinator->refuse(on_end, errc::busy,
@@ -229,7 +234,9 @@ void Upgrader::Impl::request(const UpgradeRequest& request,
   }
   successor->end_probation([this, request, on_line = std::move(on_line),
                             on_end = std::move(on_end)](bool committed) {
-    if (committed) return coordinator->request(request, on_line, on_end);
+    if (committed) {
+      return coordinator->request({request, {}, {}, {}}, on_line, on_end);
+    }
     coordinator->refuse(on_end, errc::stopped,
                         "this generation has to leave again");
   });

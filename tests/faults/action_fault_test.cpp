@@ -55,7 +55,7 @@ std::vector<Row> incumbent_ends() {
           kill("incumbent.give-turn", After::successor),
           kill("incumbent.record", After::successor),
           kill("incumbent.commit", After::successor),
-          kill("incumbent.answer-and-leave", After::successor),
+          kill("incumbent.answer-and-succeed", After::successor),
           kill("incumbent.take-turn-back", After::successor, "", kUnhealthy),
           // The turn is back, and the successor has begun to leave.
           kill("incumbent.resume-accepting", After::nobody, "", kUnhealthy),
@@ -93,7 +93,7 @@ std::vector<Row> incumbent_hangs() {
       hang("incumbent.commit", After::successor_waits),
       hang("incumbent.take-turn-back", After::successor_waits, "", {},
            kUnhealthy),
-      hang("incumbent.answer-and-leave", After::successor, "", quick_drain)};
+      hang("incumbent.answer-and-succeed", After::successor, "", quick_drain)};
 }
 
 std::vector<Row> successor_hangs() {

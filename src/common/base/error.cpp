@@ -33,6 +33,8 @@ const char* sentence(errc code) noexcept {
       return "the successor could not adopt what it was given";
     case errc::switch_timeout:
       return "the turn was not passed in time";
+    case errc::incumbent_exited:
+      return "the incumbent ended during the upgrade";
     case errc::version_mismatch:
       return "no common protocol version";
     case errc::malformed_frame:

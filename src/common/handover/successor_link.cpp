@@ -32,35 +32,36 @@ SuccessorLink::SuccessorLink(upgrade::Context& context,
 
 // launch ---------------------------------------------------------------------
 
-Result<void> SuccessorLink::launch(const release::Release& release) {
+Result<void> SuccessorLink::launch(const release::Release& release,
+                                   LaunchPlan plan) {
   release_ = release.id;
   auto pair = os::make_channel_pair();
   if (!pair) return pair.error();
-  if (auto started = start_process(release, std::move(*pair)); !started) {
+  if (auto started = start_process(release, std::move(plan), std::move(*pair));
+      !started) {
     return started;
   }
-  auto watched = end_.watch(process_, [this] {
-    tell(event::SuccessorGone{process_.exit_status().text()});
-  });
+  auto watched =
+      end_.watch(*process_, [this] { gone(process_->exit_status().text()); });
   if (!watched) {
     kill();
     return watched;
   }
-  channel_->set_receiver(process_);
+  channel_->set_receiver(*process_);
   channel_->start(
-      [this](const os::Received& received) { on_message(received); },
+      [this](os::Received received) { on_message(std::move(received)); },
       [this](Error error) {
-        tell(event::ChannelLost{std::move(error)});
+        lost(std::move(error));
         end_.channel_ended();
       });
-  context_.log(LogLevel::info, "successor started: pid=", pid(),
+  context_.log(LogLevel::info, "successor started: pid=", process_->id(),
                " release=", release_);
   return {};
 }
 
 Result<void> SuccessorLink::start_process(const release::Release& release,
+                                          LaunchPlan plan,
                                           os::ChannelPair channel) {
-  LaunchPlan plan = context_.launched;
   try {
     if (context_.options.on_launch) context_.options.on_launch(plan);
   } catch (const std::exception& failure) {
@@ -79,31 +80,29 @@ Result<void> SuccessorLink::start_process(const release::Release& release,
       {std::string{upgrade::kChannelVariable}, channel.theirs.get()}};
   auto process = os::launch(request);
   if (!process) return process.error();
-  process_ = std::move(*process);
+  process_ = std::make_shared<os::Process>(std::move(*process));
   channel_ =
       std::make_unique<os::Channel>(context_.io, std::move(channel.ours));
   return {};
 }
 
 void SuccessorLink::kill() {
-  if (auto killed = process_.kill(); !killed) {
+  if (auto killed = process_->kill(); !killed) {
     context_.log(LogLevel::error, killed.error().text());
   }
 }
 
-upgrade::Departures::Leaver SuccessorLink::leaver(
-    std::unique_ptr<SuccessorLink> link) {
-  link->stop_watching();
-  link->mute();
-  upgrade::Departures::Leaver leaver;
-  leaver.process = std::make_shared<os::Process>(std::move(link->process_));
-  leaver.keep = std::shared_ptr<SuccessorLink>{std::move(link)};
-  return leaver;
+void SuccessorLink::gone(std::string status) {
+  tell(event::SuccessorGone{std::move(status)});
+}
+
+void SuccessorLink::lost(Error error) {
+  tell(event::ChannelLost{std::move(error)});
 }
 
 // what it says ---------------------------------------------------------------
 
-void SuccessorLink::on_message(const os::Received& received) {
+void SuccessorLink::on_message(os::Received received) {
   using namespace protocol;
   auto decoded = from_frame(received.frame);
   if (!decoded) return fail(decoded.error());
@@ -138,9 +137,13 @@ void SuccessorLink::on_message(const os::Received& received) {
     context_.log(LogLevel::warning,
                  "asked to leave: the drain deadline has passed");
   } else {
-    fail({errc::unexpected_message,
-          text::cat("the successor sent ", type_of(message))});
+    on_other(message, received);
   }
+}
+
+void SuccessorLink::on_other(const protocol::Message& message, os::Received&) {
+  fail({errc::unexpected_message,
+        text::cat("the successor sent ", type_of(message))});
 }
 
 void SuccessorLink::tell(upgrade::CoordinatorEvent event) {
@@ -152,12 +155,12 @@ void SuccessorLink::fail(Error error, bool blames_release) {
 }
 
 void SuccessorLink::on_hello(const protocol::Hello& hello) {
-  if (hello.pid != pid()) {
-    return fail(
-        {errc::handover_refused,
-         text::cat("process ", pid(), " was started, but process ", hello.pid,
-                   " says hello: start the program itself, no "
-                   "wrapper")});
+  if (hello.pid != process_->id()) {
+    return fail({errc::handover_refused,
+                 text::cat("process ", process_->id(),
+                           " was started, but process ", hello.pid,
+                           " says hello: start the program itself, no "
+                           "wrapper")});
   }
   auto version = protocol::choose_version(hello.min_version, hello.max_version);
   if (!version) return fail(version.error());
@@ -208,6 +211,7 @@ void SuccessorLink::welcome() {
     handles.emplace_back(os::SendHandle{leaver->process->handle()});
     leaving_.push_back(leaver->process);
   }
+  complete(welcome);
   send(welcome, std::move(handles));
   batches_.assign(1, {});
   for (auto& entry : listeners_.entries()) {

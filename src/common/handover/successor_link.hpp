@@ -17,56 +17,62 @@
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/coordinator.hpp"
 #include "common/upgrade/departures.hpp"
+#include "common/upgrade/generation.hpp"
 #include "common/upgrade/peer_end.hpp"
 
 namespace relaunch::handover {
 
 /// All calls and callbacks on the library's thread. Destroying it closes the
 /// channel and leaves the process be.
-class SuccessorLink {
+class SuccessorLink : public upgrade::Generation {
  public:
-  using Tell = std::function<void(upgrade::CoordinatorEvent)>;
-
   /// What comes of it is told as events of the coordinator.
   SuccessorLink(upgrade::Context& context, const ListenerSet& listeners,
                 const upgrade::Departures& departures, Tell tell);
 
-  /// Starts the release with a channel. On an error nothing runs.
-  Result<void> launch(const release::Release& release);
-  os::ProcessId pid() const { return process_.id(); }
-
+  /// Starts the release with a channel.
+  Result<void> launch(const release::Release& release,
+                      LaunchPlan plan) override;
   /// Answers its hello, then gives the listeners, batch by batch.
-  void welcome();
-  void ask_health();
-  void give_turn();
-  void take_turn_back(std::chrono::milliseconds drain);
-  void commit(std::chrono::milliseconds drain, std::chrono::milliseconds grace);
-  void kill();
-  /// Its end is of no interest any more; the channel stays open.
-  void stop_watching() { end_.stop_watching(); }
-  /// Nothing is told from here on.
-  void mute() { muted_ = true; }
-  /// The process, for whoever watches it leave; the link goes with it.
-  static upgrade::Departures::Leaver leaver(
-      std::unique_ptr<SuccessorLink> link);
+  void welcome() override;
+  void ask_health() override;
+  void give_turn() override;
+  void take_turn_back(std::chrono::milliseconds drain) override;
+  void commit(std::chrono::milliseconds drain,
+              std::chrono::milliseconds grace) override;
+  const std::set<std::string>& unclaimed() const override { return unclaimed_; }
+  const std::shared_ptr<os::Process>& process() const override {
+    return process_;
+  }
+  void kill() override;
+  void stop_watching() override { end_.stop_watching(); }
+  void mute() override { muted_ = true; }
 
-  /// Listeners that the successor did not take.
-  const std::set<std::string>& unclaimed() const { return unclaimed_; }
+ protected:
+  /// What is not for every coordinator.
+  virtual void on_other(const protocol::Message& message,
+                        os::Received& received);
+  /// What a supervisor adds.
+  virtual void complete(protocol::Welcome&) {}
+  virtual void gone(std::string status);
+  virtual void lost(Error error);
+
+  void send(const protocol::Message& message,
+            std::vector<os::Outgoing> handles = {});
+  void fail(Error error, bool blames_release = true);
+  upgrade::Context& context() { return context_; }
 
  private:
-  Result<void> start_process(const release::Release& release,
+  Result<void> start_process(const release::Release& release, LaunchPlan plan,
                              os::ChannelPair channel);
-  void on_message(const os::Received& received);
+  void on_message(os::Received received);
   void on_hello(const protocol::Hello& hello);
   void on_adopted(const protocol::Adopted& adopted);
   void on_ready(const protocol::Ready& ready);
   void on_extend(const protocol::ExtendReady& extend);
   void send_batches();
   void send_batch(std::size_t batch);
-  void send(const protocol::Message& message,
-            std::vector<os::Outgoing> handles = {});
   void tell(upgrade::CoordinatorEvent event);
-  void fail(Error error, bool blames_release = true);
 
   upgrade::Context& context_;
   const ListenerSet& listeners_;
@@ -74,7 +80,7 @@ class SuccessorLink {
   Tell tell_;
   bool muted_ = false;
   upgrade::PeerEnd end_;
-  os::Process process_;
+  std::shared_ptr<os::Process> process_;
   std::unique_ptr<os::Channel> channel_;
   std::string release_;
   std::uint16_t version_ = protocol::kMaxVersion;

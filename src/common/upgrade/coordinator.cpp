@@ -71,6 +71,9 @@ CoordinatorActions Coordinator::on(const CoordinatorEvent& event) {
   if (as<event::StopRequested>(event) && step_ != Step::leaving) {
     stop_wanted_ = true;
   }
+  if (const auto* gone = as<event::IncumbentEnded>(event)) {
+    return incumbent_gone(*gone);
+  }
   switch (step_) {
     case Step::idle:
       return in_idle(event);
@@ -115,12 +118,28 @@ CoordinatorActions Coordinator::in_idle(const CoordinatorEvent& event) {
   failure_.reset();
   lost_.reset();
   awaiting_health_ = probation_over_ = successor_gone_ = recorded_ = false;
-  if (!requested->build) {
-    step_ = Step::staging;
-    return {arm(Wait::stage), action::Stage{}};
+  switch (requested->from) {
+    case event::From::launch:
+      step_ = Step::launching;
+      return {action::Launch{}};
+    case event::From::stage:
+      step_ = Step::staging;
+      return {arm(Wait::stage), action::Stage{}};
+    case event::From::build:
+      break;
   }
   step_ = Step::building;
   return {arm(Wait::build), action::StartBuild{}};
+}
+
+// While a build runs nobody would serve until it has ended: what served last
+// is started again first. From the launch on the successor is nearer.
+CoordinatorActions Coordinator::incumbent_gone(
+    const event::IncumbentEnded& gone) {
+  if (step_ == Step::building || step_ == Step::staging) {
+    return end_upgrade({errc::incumbent_exited, gone.status}, false);
+  }
+  return step_ == Step::probation ? commit() : Actions{};
 }
 
 CoordinatorActions Coordinator::in_building(const CoordinatorEvent& event) {
@@ -355,9 +374,13 @@ CoordinatorActions Coordinator::in_confirming(const CoordinatorEvent& event) {
   if (!as<event::CommitAcknowledged>(event) && !is_step_expiry(event)) {
     return {};
   }
-  step_ = Step::leaving;
-  return {action::Disarm{Timer::step}, action::Disarm{Timer::lost},
-          action::AnswerAndLeave{}};
+  step_ = stays_ ? Step::idle : Step::leaving;
+  holds_turn_ = stays_;
+  CoordinatorActions actions{action::Disarm{Timer::step},
+                             action::Disarm{Timer::lost},
+                             action::AnswerAndSucceed{}};
+  if (stays_ && stop_wanted_) add(actions, in_idle(event::StopRequested{}));
+  return actions;
 }
 
 CoordinatorActions Coordinator::ask_health() {

@@ -50,8 +50,14 @@ struct Failure {
 };
 
 namespace event {
+/// Where an upgrade begins.
+enum class From {
+  build,
+  stage,   ///< the artifact as it is
+  launch,  ///< a release that is known
+};
 struct Requested {
-  bool build = true;
+  From from = From::build;
 };
 struct Built {
   std::optional<Error> error;
@@ -97,20 +103,24 @@ struct ChannelLost {
 struct Expired {
   Timer timer = Timer::step;
 };
+/// The process whose place the successor takes has ended. Only a supervisor
+/// lives to see that.
+struct IncumbentEnded {
+  std::string status;
+};
 struct AbortRequested {};
 struct StopRequested {};
 struct ProbationEnded {};  ///< by request, not by time
 }  // namespace event
 
-using CoordinatorEvent =
-    std::variant<event::Requested, event::Built, event::Staged, event::Launched,
-                 event::HelloReceived, event::Adopted, event::SuccessorFailed,
-                 event::SuccessorReady, event::ReadyExtended,
-                 event::HealthAnswered, event::Paused, event::SuccessorServing,
-                 event::TurnReturned, event::Recorded,
-                 event::CommitAcknowledged, event::SuccessorGone,
-                 event::ChannelLost, event::Expired, event::AbortRequested,
-                 event::StopRequested, event::ProbationEnded>;
+using CoordinatorEvent = std::variant<
+    event::Requested, event::Built, event::Staged, event::Launched,
+    event::HelloReceived, event::Adopted, event::SuccessorFailed,
+    event::SuccessorReady, event::ReadyExtended, event::HealthAnswered,
+    event::Paused, event::SuccessorServing, event::TurnReturned,
+    event::Recorded, event::CommitAcknowledged, event::SuccessorGone,
+    event::ChannelLost, event::Expired, event::IncumbentEnded,
+    event::AbortRequested, event::StopRequested, event::ProbationEnded>;
 
 namespace action {
 struct StartBuild {};
@@ -130,8 +140,8 @@ struct WatchSuccessorLeave {};
 struct Record {};         ///< the successor's release is the committed one
 struct RestoreRecord {};  ///< the incumbent's is, after all
 struct Commit {};         ///< tell the successor
-/// Whoever asked; then this generation drains.
-struct AnswerAndLeave {};
+/// Whoever asked is answered; then the incumbent drains.
+struct AnswerAndSucceed {};
 /// The upgrade has ended otherwise than by a commit.
 struct Finish {
   Outcome::Result result = Outcome::Result::failed;
@@ -139,7 +149,7 @@ struct Finish {
 struct RefuseRequest {
   errc why = errc::busy;
 };
-struct Leave {};  ///< the operator's stop: this generation drains
+struct Leave {};  ///< the operator's stop: who serves drains
 struct Arm {
   Timer timer = Timer::step;
   Wait wait = Wait::kill;
@@ -150,15 +160,14 @@ struct Disarm {
 };
 }  // namespace action
 
-using CoordinatorAction =
-    std::variant<action::StartBuild, action::CancelBuild, action::Stage,
-                 action::CancelStage, action::Launch, action::Welcome,
-                 action::AskHealth, action::PauseAccepting, action::GiveTurn,
-                 action::ResumeAccepting, action::TakeTurnBack,
-                 action::KillSuccessor, action::WatchSuccessorLeave,
-                 action::Record, action::RestoreRecord, action::Commit,
-                 action::AnswerAndLeave, action::Finish, action::RefuseRequest,
-                 action::Leave, action::Arm, action::Disarm>;
+using CoordinatorAction = std::variant<
+    action::StartBuild, action::CancelBuild, action::Stage, action::CancelStage,
+    action::Launch, action::Welcome, action::AskHealth, action::PauseAccepting,
+    action::GiveTurn, action::ResumeAccepting, action::TakeTurnBack,
+    action::KillSuccessor, action::WatchSuccessorLeave, action::Record,
+    action::RestoreRecord, action::Commit, action::AnswerAndSucceed,
+    action::Finish, action::RefuseRequest, action::Leave, action::Arm,
+    action::Disarm>;
 using CoordinatorActions = std::vector<CoordinatorAction>;
 
 /// What tests and logs call each of them.
@@ -179,7 +188,7 @@ constexpr std::string_view name_of(const CoordinatorAction& action) {
                                          "record",
                                          "restore-record",
                                          "commit",
-                                         "answer-and-leave",
+                                         "answer-and-succeed",
                                          "finish",
                                          "refuse-request",
                                          "leave",
@@ -191,6 +200,11 @@ constexpr std::string_view name_of(const CoordinatorAction& action) {
 
 class Coordinator {
  public:
+  /// What the coordinator does when an upgrade is committed.
+  enum class AfterCommit {
+    leaves,  ///< it is the incumbent: the successor coordinates from there on
+    stays,   ///< it is a supervisor
+  };
   enum class Step {
     idle,
     building,
@@ -209,6 +223,9 @@ class Coordinator {
     confirming,  ///< the successor knows; its word for it is awaited
     leaving,     ///< this generation drains: after a commit, or by a stop
   };
+
+  explicit Coordinator(AfterCommit after_commit = AfterCommit::leaves)
+      : stays_(after_commit == AfterCommit::stays) {}
 
   CoordinatorActions on(const CoordinatorEvent& event);
 
@@ -236,6 +253,7 @@ class Coordinator {
   Actions in_confirming(const CoordinatorEvent&);
 
   Actions end_upgrade(Error error, bool blames_release);
+  Actions incumbent_gone(const event::IncumbentEnded& gone);
   Actions successor_gone(const event::SuccessorGone& gone);
   Actions channel_lost(const event::ChannelLost& lost);
   Actions kill_successor();
@@ -245,6 +263,7 @@ class Coordinator {
   void note_failure(Error error, bool blames_release);
   Error expired_error() const;
 
+  bool stays_ = false;
   Step step_ = Step::idle;
   std::optional<Failure> failure_;
   std::optional<Error> lost_;

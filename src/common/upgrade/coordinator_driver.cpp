@@ -10,11 +10,21 @@ namespace relaunch::upgrade {
 
 using std::chrono::steady_clock;
 
-CoordinatorDriver::CoordinatorDriver(Context& context, ThisGeneration& self,
-                                     Departures& departures)
+namespace {
+
+os::ProcessId pid_of(const Generation& generation) {
+  return generation.process() ? generation.process()->id() : 0;
+}
+
+}  // namespace
+
+CoordinatorDriver::CoordinatorDriver(Context& context, Host& host,
+                                     Departures& departures,
+                                     Coordinator::AfterCommit after_commit)
     : context_(context),
-      self_(self),
+      host_(host),
       departures_(departures),
+      machine_(after_commit),
       maker_(context),
       step_timer_(context.io),
       health_timer_(context.io),
@@ -32,13 +42,12 @@ CoordinatorDriver::~CoordinatorDriver() {
   answer(ended);
 }
 
-void CoordinatorDriver::request(UpgradeRequest request, OnLine on_line,
-                                OnEnd on_end) {
+void CoordinatorDriver::request(Order order, OnLine on_line, OnEnd on_end) {
   if (!idle()) {
     refused_ = std::move(on_end);
     return feed(event::Requested{});
   }
-  if (auto reason = os::why_not_replaceable()) {
+  if (auto reason = host_.why_not()) {
     return refuse(on_end, errc::not_permitted, std::move(*reason));
   }
   if (departures_.count() >= context_.options.max_draining) {
@@ -46,14 +55,25 @@ void CoordinatorDriver::request(UpgradeRequest request, OnLine on_line,
                   text::cat(departures_.count(),
                             " older generations are still draining"));
   }
-  const bool build =
-      !request.skip_build && !context_.options.build.arguments.empty();
+  const event::From from = begins_at(order);
   attempt_ = std::make_unique<Attempt>();
-  attempt_->request = request;
+  attempt_->plan = context_.launched;
+  if (order.arguments) attempt_->plan.arguments = *order.arguments;
+  if (order.release) attempt_->release = *order.release;
+  attempt_->order = std::move(order);
   attempt_->on_line = std::move(on_line);
   attempt_->on_end = std::move(on_end);
   attempt_->began = steady_clock::now();
-  feed(event::Requested{build});
+  feed(event::Requested{from});
+}
+
+event::From CoordinatorDriver::begins_at(const Order& order) const {
+  if (order.release) return event::From::launch;
+  if (order.artifact || order.request.skip_build ||
+      context_.options.build.arguments.empty()) {
+    return event::From::stage;
+  }
+  return event::From::build;
 }
 
 void CoordinatorDriver::feed(CoordinatorEvent event) {
@@ -115,7 +135,13 @@ void CoordinatorDriver::run(const action::CancelBuild&) {
 }
 
 void CoordinatorDriver::run(const action::Stage&) {
-  maker_.stage(attempt_->request.force, [this](ReleaseMaker::Staged staged) {
+  const Order& order = attempt_->order;
+  ReleaseMaker::Wanted wanted;
+  wanted.artifact = order.artifact.value_or(context_.artifact());
+  wanted.also_held = order.request.force;
+  // The same program with other arguments is something to do.
+  wanted.also_running = order.request.force || order.arguments;
+  maker_.stage(std::move(wanted), [this](ReleaseMaker::Staged staged) {
     if (!attempt_) return;  // given up meanwhile
     attempt_->release = std::move(staged.release);
     feed(event::Staged{staged.nothing_to_do, std::move(staged.error)});
@@ -127,10 +153,10 @@ void CoordinatorDriver::run(const action::CancelStage&) {
 }
 
 void CoordinatorDriver::run(const action::Launch&) {
-  attempt_->successor = std::make_unique<handover::SuccessorLink>(
-      context_, self_.listeners(), departures_,
+  attempt_->successor = host_.make_successor(
       [this](CoordinatorEvent event) { feed(std::move(event)); });
-  auto launched = attempt_->successor->launch(attempt_->release);
+  auto launched =
+      attempt_->successor->launch(attempt_->release, attempt_->plan);
   feed(event::Launched{launched ? std::optional<Error>{} : launched.error()});
 }
 
@@ -145,8 +171,7 @@ void CoordinatorDriver::run(const action::AskHealth&) {
 // switch, probation and back -------------------------------------------------
 
 void CoordinatorDriver::run(const action::PauseAccepting&) {
-  // What the successor does not want goes on here until the commit.
-  self_.yield(attempt_->successor->unclaimed(), [this, number = ++pauses_] {
+  host_.pause(*attempt_->successor, [this, number = ++pauses_] {
     // One that was called off may still finish, in a later attempt even.
     if (number == pauses_) feed(event::Paused{});
   });
@@ -158,7 +183,7 @@ void CoordinatorDriver::run(const action::GiveTurn&) {
 
 void CoordinatorDriver::run(const action::ResumeAccepting&) {
   ++pauses_;
-  self_.accept({});
+  host_.resume();
 }
 
 void CoordinatorDriver::run(const action::TakeTurnBack&) {
@@ -170,7 +195,7 @@ void CoordinatorDriver::run(const action::KillSuccessor&) {
 }
 
 void CoordinatorDriver::run(const action::WatchSuccessorLeave&) {
-  auto leaver = handover::SuccessorLink::leaver(std::move(attempt_->successor));
+  auto leaver = leaver_of(std::move(attempt_->successor));
   leaver.generation = context_.generation + 1;
   leaver.deadline = steady_clock::now() + context_.options.deadlines.drain;
   leaver.grace = context_.options.deadlines.grace;
@@ -182,13 +207,13 @@ void CoordinatorDriver::run(const action::WatchSuccessorLeave&) {
 void CoordinatorDriver::run(const action::Record&) {
   auto recorded = context_.store->set_current({attempt_->release.id,
                                                context_.generation + 1,
-                                               attempt_->successor->pid()});
+                                               pid_of(*attempt_->successor)});
   feed(event::Recorded{recorded ? std::optional<Error>{} : recorded.error()});
 }
 
 void CoordinatorDriver::run(const action::RestoreRecord&) {
   auto restored = context_.store->set_current(
-      {context_.release, context_.generation, os::own_process_id()});
+      {context_.release, context_.generation, host_.pid()});
   if (!restored) context_.log(LogLevel::error, restored.error().text());
 }
 
@@ -197,10 +222,12 @@ void CoordinatorDriver::run(const action::Commit&) {
   attempt_->successor->commit(deadlines.drain, deadlines.grace);
 }
 
-void CoordinatorDriver::run(const action::AnswerAndLeave&) {
+void CoordinatorDriver::run(const action::AnswerAndSucceed&) {
   // Whoever asked is answered before the drain, and is part of it.
   Outcome done = outcome(Outcome::Result::done);
   done.phase = Phase::commit;
+  done.serving_generation = context_.generation + 1;
+  done.serving_pid = pid_of(*attempt_->successor);
   context_.log(LogLevel::info,
                "upgrade committed: generation=", done.serving_generation,
                " pid=", done.serving_pid, " release=", done.release);
@@ -208,11 +235,11 @@ void CoordinatorDriver::run(const action::AnswerAndLeave&) {
     status.last_outcome = to_string(Outcome::Result::done);
   });
   answer(done);
-  departures_.forget();  // the successor has watched them since its welcome
-  // Its end is no business of this generation any more; the channel stays
-  // open, for the successor may ask this process to leave.
-  attempt_->successor->stop_watching();
-  self_.leave(context_.options.deadlines.drain);
+  const std::shared_ptr<Attempt> ended = std::move(attempt_);
+  // Its channel may be what is calling right now.
+  boost::asio::post(context_.io, [ended] {});
+  context_.launched = std::move(ended->plan);
+  host_.succeed(std::move(ended->successor), ended->release);
 }
 
 void CoordinatorDriver::run(const action::Finish& finish) {
@@ -226,7 +253,7 @@ Outcome CoordinatorDriver::outcome(Outcome::Result result) const {
       attempt_ && attempt_->successor && !machine_.holds_turn();
   outcome.serving_generation = context_.generation + (successor_serves ? 1 : 0);
   outcome.serving_pid =
-      successor_serves ? attempt_->successor->pid() : os::own_process_id();
+      successor_serves ? pid_of(*attempt_->successor) : host_.pid();
   if (!attempt_ || result == Outcome::Result::refused) return outcome;
   outcome.release = attempt_->release.id;
   outcome.build_output = attempt_->build_output;
@@ -241,7 +268,9 @@ Outcome CoordinatorDriver::outcome(Outcome::Result result) const {
 
 void CoordinatorDriver::end_attempt(const Outcome& outcome) {
   const auto& failure = machine_.failure();
-  if (failure && failure->blames_release && !outcome.release.empty()) {
+  // Where nobody else serves there is nothing better to go back to.
+  if (failure && failure->blames_release && !outcome.release.empty() &&
+      host_.pid() != 0) {
     auto held = context_.store->hold(outcome.release, outcome.reason);
     if (!held) context_.log(LogLevel::warning, held.error().text());
   }
@@ -266,6 +295,7 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
   if (ended->successor) ended->successor->mute();
   boost::asio::post(context_.io, [ended] {});
   if (ended->on_end) ended->on_end(outcome);
+  host_.ended(outcome);
 }
 
 void CoordinatorDriver::answer(const Outcome& outcome) {
@@ -275,7 +305,7 @@ void CoordinatorDriver::answer(const Outcome& outcome) {
 void CoordinatorDriver::run(const action::Leave&) {
   context_.log(LogLevel::info, "stop requested, draining");
   context_.board.change([](Status& status) { status.phase = Phase::drain; });
-  self_.leave(context_.options.deadlines.drain);
+  host_.leave();
 }
 
 // deadlines ------------------------------------------------------------------

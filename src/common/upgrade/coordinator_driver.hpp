@@ -5,49 +5,68 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "common/handover/successor_link.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/coordinator.hpp"
 #include "common/upgrade/deadline_timer.hpp"
 #include "common/upgrade/departures.hpp"
 #include "common/upgrade/event_queue.hpp"
+#include "common/upgrade/host.hpp"
 #include "common/upgrade/release_maker.hpp"
-#include "common/upgrade/this_generation.hpp"
 
 namespace relaunch::upgrade {
+
+/// What is to be brought up. Where nothing else is said: what the artifact is
+/// after the build.
+struct Order {
+  UpgradeRequest request;
+  /// Staged in place of the configured artifact, and nothing is built.
+  std::optional<release::Artifact> artifact;
+  /// Started as it is: a release that was kept, or a program without one.
+  std::optional<release::Release> release;
+  /// In place of those that the generation before was started with.
+  std::optional<std::vector<std::string>> arguments;
+};
 
 /// All calls on the library's thread.
 class CoordinatorDriver {
  public:
-  CoordinatorDriver(Context& context, ThisGeneration& self,
-                    Departures& departures);
+  CoordinatorDriver(Context& context, Host& host, Departures& departures,
+                    Coordinator::AfterCommit after_commit);
   /// Cancels the build and the staging, and kills a successor that does not
   /// have the turn; one that has it goes on alone.
   ~CoordinatorDriver();
 
   using OnLine = std::function<void(std::string_view)>;
   using OnEnd = std::function<void(const Outcome&)>;
-  void request(UpgradeRequest request, OnLine on_line, OnEnd on_end);
+  void request(Order order, OnLine on_line, OnEnd on_end);
   /// Answers that nothing was started.
   void refuse(const OnEnd& on_end, errc why, std::string reason) const;
   void abort() { feed(event::AbortRequested{}); }
   void stop() { feed(event::StopRequested{}); }
+  void end_probation() { feed(event::ProbationEnded{}); }
+  /// The process whose place the successor takes has ended.
+  void incumbent_gone(std::string status) {
+    feed(event::IncumbentEnded{std::move(status)});
+  }
+  Phase phase() const { return machine_.phase(); }
   bool idle() const { return machine_.step() == Coordinator::Step::idle; }
 
  private:
   struct Attempt {
-    UpgradeRequest request;
+    Order order;
+    LaunchPlan plan;
     OnLine on_line;
     OnEnd on_end;
     std::chrono::steady_clock::time_point began;
     std::vector<PhaseTime> phases;
     std::string build_output;
     release::Release release;
-    std::unique_ptr<handover::SuccessorLink> successor;
+    std::unique_ptr<Generation> successor;
   };
 
   void feed(CoordinatorEvent event);
@@ -69,13 +88,14 @@ class CoordinatorDriver {
   void run(const action::Record&);
   void run(const action::RestoreRecord&);
   void run(const action::Commit&);
-  void run(const action::AnswerAndLeave&);
+  void run(const action::AnswerAndSucceed&);
   void run(const action::Finish&);
   void run(const action::RefuseRequest&);
   void run(const action::Leave&);
   void run(const action::Arm&);
   void run(const action::Disarm&);
 
+  event::From begins_at(const Order& order) const;
   Outcome outcome(Outcome::Result result) const;
   void end_attempt(const Outcome& outcome);
   void answer(const Outcome& outcome);
@@ -83,7 +103,7 @@ class CoordinatorDriver {
   std::chrono::milliseconds length(Wait wait) const;
 
   Context& context_;
-  ThisGeneration& self_;
+  Host& host_;
   Departures& departures_;
   Coordinator machine_;
   ReleaseMaker maker_;

@@ -54,17 +54,17 @@ void ReleaseMaker::free_artifact_file() {
   os::remove_if_possible(*moved);
 }
 
-void ReleaseMaker::stage(bool force, std::function<void(Staged)> on_end) {
+void ReleaseMaker::stage(Wanted wanted, std::function<void(Staged)> on_end) {
   if (staging_) {
     return on_end(
         {{}, false, Error{errc::busy, "an earlier staging has not ended"}});
   }
   if (thread_.joinable()) thread_.join();
   cancelled_ = false;
-  auto work = [this, number = ++stagings_, force, on_end,
+  auto work = [this, number = ++stagings_, wanted = std::move(wanted), on_end,
                mailbox = context_.mailbox] {
     os::keep_signals_from_this_thread();
-    auto staged = std::make_shared<Staged>(make_release(force));
+    auto staged = std::make_shared<Staged>(make_release(wanted));
     staging_ = false;
     mailbox->post([this, number, staged, on_end] {
       if (number == stagings_) on_end(std::move(*staged));
@@ -80,12 +80,14 @@ void ReleaseMaker::stage(bool force, std::function<void(Staged)> on_end) {
   }
 }
 
-ReleaseMaker::Staged ReleaseMaker::make_release(bool force) {
+ReleaseMaker::Staged ReleaseMaker::make_release(const Wanted& wanted) {
   release::Store& store = *context_.store;
-  auto release = store.stage(context_.artifact(), cancelled_);
+  auto release = store.stage(wanted.artifact, cancelled_);
   if (!release) return {{}, false, release.error()};
-  if (force) return {*release, false, {}};
-  if (release->id == running_release()) return {*release, true, {}};
+  if (!wanted.also_running && release->id == running_release()) {
+    return {*release, true, {}};
+  }
+  if (wanted.also_held) return {*release, false, {}};
   if (auto reason = store.held(release->id)) {
     return {*release, false,
             Error{errc::release_held,

@@ -31,15 +31,20 @@ class ReleaseMaker {
     bool nothing_to_do = false;  ///< it is what runs here
     std::optional<Error> error;
   };
-  /// On a thread of its own: it reads and writes whole programs. `force`: also
-  /// what runs already, or is held. errc::busy while a staging that was
-  /// cancelled has not ended: it hangs in the file system.
-  void stage(bool force, std::function<void(Staged)> on_end);
+  struct Wanted {
+    release::Artifact artifact;
+    bool also_running = false;  ///< what runs here already, too
+    bool also_held = false;     ///< what failed before, too
+  };
+  /// On a thread of its own: it reads and writes whole programs. errc::busy
+  /// while a staging that was cancelled has not ended: it hangs in the file
+  /// system.
+  void stage(Wanted wanted, std::function<void(Staged)> on_end);
   void cancel_stage() { cancelled_ = true; }
 
  private:
   void free_artifact_file();
-  Staged make_release(bool force);
+  Staged make_release(const Wanted& wanted);
   std::string running_release() const;
 
   Context& context_;

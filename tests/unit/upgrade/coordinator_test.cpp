@@ -99,13 +99,13 @@ TEST(Coordinator, GoesThroughAllPhasesInTheirOrder) {
   EXPECT_TRUE(has<action::Commit>(machine.on(event::Recorded{})));
   EXPECT_EQ(machine.phase(), Phase::commit);
   EXPECT_TRUE(
-      has<action::AnswerAndLeave>(machine.on(event::CommitAcknowledged{})));
+      has<action::AnswerAndSucceed>(machine.on(event::CommitAcknowledged{})));
   EXPECT_EQ(machine.phase(), Phase::drain);
 }
 
 TEST(Coordinator, WithoutABuildStagesAtOnce) {
   Coordinator machine;
-  EXPECT_TRUE(has<action::Stage>(machine.on(event::Requested{false})));
+  EXPECT_TRUE(has<action::Stage>(machine.on(event::Requested{event::From::stage})));
   EXPECT_EQ(machine.step(), Step::staging);
 }
 
@@ -519,7 +519,7 @@ TEST(Coordinator, AStopAtTheCommitLeavesItToTheSuccessor) {
     EXPECT_TRUE(machine.on(event::StopRequested{}).empty());
     if (step == Step::committing) machine.on(event::Recorded{});
     EXPECT_TRUE(
-        has<action::AnswerAndLeave>(machine.on(event::CommitAcknowledged{})));
+        has<action::AnswerAndSucceed>(machine.on(event::CommitAcknowledged{})));
     EXPECT_EQ(machine.step(), Step::leaving);
   }
 }
@@ -527,15 +527,15 @@ TEST(Coordinator, AStopAtTheCommitLeavesItToTheSuccessor) {
 TEST(Coordinator, AnswersOnlyWhenTheSuccessorHasTakenOver) {
   Coordinator machine = at(Step::committing);
   const auto told = machine.on(event::Recorded{});
-  EXPECT_FALSE(has<action::AnswerAndLeave>(told));
+  EXPECT_FALSE(has<action::AnswerAndSucceed>(told));
   EXPECT_TRUE(arms(told, Timer::step, Wait::turn));
   EXPECT_TRUE(
-      has<action::AnswerAndLeave>(machine.on(event::CommitAcknowledged{})));
+      has<action::AnswerAndSucceed>(machine.on(event::CommitAcknowledged{})));
 }
 
 TEST(Coordinator, TheCommitStandsIfTheSuccessorDoesNotAcknowledgeIt) {
   Coordinator machine = at(Step::confirming);
-  EXPECT_TRUE(has<action::AnswerAndLeave>(machine.on(kStepOver)));
+  EXPECT_TRUE(has<action::AnswerAndSucceed>(machine.on(kStepOver)));
   EXPECT_EQ(machine.step(), Step::leaving);
 }
 

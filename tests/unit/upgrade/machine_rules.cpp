@@ -118,7 +118,7 @@ void CoordinatorRules::run(const action::Commit&) {
   must(attempt_ && !attempt_->lost, "commits on no channel that is lost");
   if (attempt_) attempt_->told = true;
 }
-void CoordinatorRules::run(const action::AnswerAndLeave&) {
+void CoordinatorRules::run(const action::AnswerAndSucceed&) {
   must(attempt_ && attempt_->told && attempt_->recorded && attempt_->given,
        "leaves only for a successor that is committed");
   must(attempt_ && !attempt_->killed && attempt_->launched,

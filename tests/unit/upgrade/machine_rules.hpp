@@ -67,7 +67,7 @@ class CoordinatorRules {
   void run(const action::Record&);
   void run(const action::RestoreRecord&);
   void run(const action::Commit&);
-  void run(const action::AnswerAndLeave&);
+  void run(const action::AnswerAndSucceed&);
   void run(const action::Finish& finish);
   void run(const action::Leave&);
   template <typename Action>

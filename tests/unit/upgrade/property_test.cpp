@@ -181,7 +181,7 @@ struct CoordinatorAlone {
     static const Error bad{errc::invalid_argument, "bad"};
     static const std::vector<Row> rows{
         {"requested", event::Requested{}, Step::idle},
-        {"requested without a build", event::Requested{false}, {}},
+        {"requested without a build", event::Requested{event::From::stage}, {}},
         {"built", event::Built{}, Step::building},
         {"build failed", event::Built{bad}, {}},
         {"staged", event::Staged{}, Step::staging},

@@ -143,7 +143,7 @@ struct World::Runner {
   }
   void run(const action::RestoreRecord&) const { record_self(); }
   void run(const action::Commit&) const { send_down(protocol::Commit{}); }
-  void run(const action::AnswerAndLeave&) const {
+  void run(const action::AnswerAndSucceed&) const {
     world.must(world.record_ == *self.successor, "done is what is recorded");
     world.answer(who, Result::done);
     self.successor_watched = false;

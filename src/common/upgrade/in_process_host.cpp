@@ -1,0 +1,37 @@
+#include "common/upgrade/in_process_host.hpp"
+
+#include <utility>
+
+#include "common/handover/successor_link.hpp"
+
+namespace relaunch::upgrade {
+
+std::optional<std::string> InProcessHost::why_not() const {
+  return os::why_not_replaceable();
+}
+
+std::unique_ptr<Generation> InProcessHost::make_successor(
+    Generation::Tell tell) {
+  return std::make_unique<handover::SuccessorLink>(
+      context_, self_.listeners(), departures_, std::move(tell));
+}
+
+void InProcessHost::pause(const Generation& successor,
+                          std::function<void()> done) {
+  self_.yield(successor.unclaimed(), std::move(done));
+}
+
+void InProcessHost::resume() { self_.accept({}); }
+
+void InProcessHost::succeed(std::unique_ptr<Generation> successor,
+                            const release::Release&) {
+  departures_.forget();  // the successor has watched them since its welcome
+  successor_ = std::move(successor);
+  successor_->stop_watching();
+  successor_->mute();
+  leave();
+}
+
+void InProcessHost::leave() { self_.leave(context_.options.deadlines.drain); }
+
+}  // namespace relaunch::upgrade
