@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/handover/successor_link.hpp"
+#include "common/handover/generation_link.hpp"
 #include "common/os/listener.hpp"
 #include "common/os/system.hpp"
 #include "common/upgrade/departures.hpp"
@@ -78,8 +78,8 @@ class Giver {
     steady_clock::time_point began;
     steady_clock::time_point ended;
     bool gone = false;
-    handover::SuccessorLink* told = nullptr;
-    handover::SuccessorLink link{
+    handover::GenerationLink* told = nullptr;
+    handover::GenerationLink link{
         context_, self_.listeners(), departures_,
         [&](const upgrade::CoordinatorEvent& event) {
           if (std::get_if<upgrade::event::HelloReceived>(&event)) {

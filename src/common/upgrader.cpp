@@ -132,7 +132,10 @@ struct Upgrader::Impl {
 
   void start_thread();
   bool inherits() const { return successor != nullptr; }
-  bool coordinates() const { return !successor || successor->committed(); }
+  /// Also once it has left: then it refuses by itself.
+  bool coordinates() const {
+    return !successor || (successor->committed() && !successor->supervised());
+  }
   void ready();
   void request(const UpgradeRequest& request,
                std::function<void(std::string_view)> on_line,
@@ -228,15 +231,16 @@ void Upgrader::Impl::request(const UpgradeRequest& request,
     return coordinator->request({request, {}, {}, {}}, std::move(on_line),
                                 std::move(on_end));
   }
+  if (successor->committed()) {
+    return successor->request(request, std::move(on_line), std::move(on_end));
+  }
   if (!request.end_probation || successor->left()) {
     return coordinator->refuse(on_end, errc::busy,
                                "this generation is in probation");
   }
   successor->end_probation([this, request, on_line = std::move(on_line),
                             on_end = std::move(on_end)](bool committed) {
-    if (committed) {
-      return coordinator->request({request, {}, {}, {}}, on_line, on_end);
-    }
+    if (committed) return this->request(request, on_line, on_end);
     coordinator->refuse(on_end, errc::stopped,
                         "this generation has to leave again");
   });

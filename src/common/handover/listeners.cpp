@@ -138,6 +138,33 @@ std::vector<ListenerSet::Entry> ListenerSet::entries() const {
   return entries;
 }
 
+std::vector<ListenerSet::Entry> ListenerSet::opened() const {
+  std::vector<Entry> opened = entries();
+  const std::lock_guard lock{mutex_};
+  std::erase_if(opened, [this](const Entry& entry) {
+    return slots_.at(entry.item.name).listener->inherited;
+  });
+  return opened;
+}
+
+Result<void> ListenerSet::keep(OpenedListener opened) {
+  {
+    const std::lock_guard lock{mutex_};
+    inherited_.erase(opened.item.name);
+  }
+  if (auto adopted = adopt(opened.item, std::move(opened.socket)); !adopted) {
+    return adopted;
+  }
+  drop(opened.item.name);
+  auto claimed = claim(opened.item.name, opened.item.address);
+  return claimed ? Result<void>{} : claimed.error();
+}
+
+void ListenerSet::drop(const std::string& name) {
+  const std::lock_guard lock{mutex_};
+  slots_.erase(name);
+}
+
 void ListenerSet::resume() {
   std::vector<std::function<void()>> hooks;
   {

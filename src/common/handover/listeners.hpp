@@ -30,6 +30,12 @@ struct Listener::Impl {
 
 namespace handover {
 
+/// One that a generation has opened and its supervisor is to hold.
+struct OpenedListener {
+  protocol::ListenerItem item;
+  os::Socket socket;
+};
+
 /// Thread-safe: the application claims and attaches from its own threads, the
 /// library's thread does the rest. Hooks are called on the library's thread.
 class ListenerSet {
@@ -59,6 +65,12 @@ class ListenerSet {
   };
   /// What the next generation is to get, in the order of names.
   std::vector<Entry> entries() const;
+  /// Of these, what this generation opened itself.
+  std::vector<Entry> opened() const;
+  /// In place of what had this name before, which is closed. Errors: as adopt.
+  Result<void> keep(OpenedListener opened);
+  /// Closes the one of this name, if there is one.
+  void drop(const std::string& name);
 
   void resume();
   /// All but those in `except`; `done` on the library's thread.

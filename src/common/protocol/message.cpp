@@ -30,7 +30,9 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
     "extend_ready",    "health",        "serving",    "stop_requested",
     "abort_requested", "end_probation", "committed",  "leave",
     "welcome",         "listeners",     "ask_health", "give_back",
-    "commit",          "turn"};
+    "commit",          "turn",          "opened",     "upgrade_requested",
+    "supervise",       "pause",         "drain",      "upgrade_line",
+    "upgrade_ended",   "report"};
 
 // The keys of each message, once for both directions. `self` is const when it
 // is written.
@@ -86,6 +88,45 @@ RELAUNCH_KEYS(GiveBack) {
 RELAUNCH_KEYS(Commit) {
   visitor("drain_milliseconds", self.drain_milliseconds);
   visitor("grace_milliseconds", self.grace_milliseconds);
+}
+
+RELAUNCH_KEYS(Opened) { visitor("items", self.items); }
+RELAUNCH_KEYS(UpgradeRequested) {
+  visitor("number", self.number);
+  visitor("skip_build", self.skip_build);
+  visitor("force", self.force);
+  visitor("end_probation", self.end_probation);
+}
+RELAUNCH_KEYS(Supervise) { visitor("control", self.control); }
+RELAUNCH_KEYS(Pause) {
+  visitor("successor_pid", self.successor_pid);
+  visitor("except", self.except);
+}
+RELAUNCH_KEYS(DrainNow) {
+  visitor("drain_milliseconds", self.drain_milliseconds);
+}
+RELAUNCH_KEYS(UpgradeLine) { visitor("number", self.number); }
+RELAUNCH_KEYS(PhaseItem) {
+  visitor("phase", self.phase);
+  visitor("microseconds", self.microseconds);
+}
+RELAUNCH_KEYS(UpgradeEnded) {
+  visitor("number", self.number);
+  visitor("result", self.result);
+  visitor("phase", self.phase);
+  visitor("category", self.category);
+  visitor("code", self.code);
+  visitor("reason", self.reason);
+  visitor("serving_generation", self.serving_generation);
+  visitor("serving_pid", self.serving_pid);
+  visitor("release", self.release);
+  visitor("phases", self.phases);
+}
+RELAUNCH_KEYS(Report) {
+  visitor("phase", self.phase);
+  visitor("phases", self.phases);
+  visitor("last_outcome", self.last_outcome);
+  visitor("last_departure", self.last_departure);
 }
 
 #undef RELAUNCH_KEYS
@@ -253,8 +294,20 @@ std::size_t handles_of(const Message& message) {
   if (const auto* welcome = std::get_if<Welcome>(&message)) {
     return 1 + welcome->leaving.size();
   }
-  const auto* listeners = std::get_if<Listeners>(&message);
-  return listeners == nullptr ? 0 : listeners->items.size();
+  if (const auto* listeners = std::get_if<Listeners>(&message)) {
+    return listeners->items.size();
+  }
+  const auto* opened = std::get_if<Opened>(&message);
+  if (opened != nullptr) return opened->items.size();
+  return std::get_if<Pause>(&message) == nullptr ? 0 : 1;
+}
+
+/// What travels as the frame's body, in few messages.
+template <typename Some>
+auto body_of(Some& message) -> decltype(&std::get<UpgradeLine>(message).line) {
+  if (auto* line = std::get_if<UpgradeLine>(&message)) return &line->line;
+  auto* ended = std::get_if<UpgradeEnded>(&message);
+  return ended == nullptr ? nullptr : &ended->build_output;
 }
 
 /// Rules that the types alone do not express.
@@ -269,6 +322,10 @@ Result<void> check_content(const Message& message, std::size_t handles) {
     names.assign(ready->unclaimed.begin(), ready->unclaimed.end());
   } else if (const auto* listeners = std::get_if<Listeners>(&message)) {
     for (const auto& item : listeners->items) names.push_back(item.name);
+  } else if (const auto* opened = std::get_if<Opened>(&message)) {
+    for (const auto& item : opened->items) names.push_back(item.name);
+  } else if (const auto* pause = std::get_if<Pause>(&message)) {
+    names.assign(pause->except.begin(), pause->except.end());
   }
   for (const std::string_view name : names) {
     const auto fine = check_name(name);
@@ -309,6 +366,7 @@ Frame to_frame(const Message& message) {
     std::visit([&](const auto& each) { visit_keys(writer, each); }, message);
   }
   Frame frame;
+  if (const auto* body = body_of(message)) frame.body = *body;
   frame.head = json::serialize(head);
   frame.handles = static_cast<std::uint16_t>(handles_of(message));
   return frame;
@@ -343,6 +401,7 @@ Result<Message> from_frame(const Frame& frame) {
   if (const auto fine = check_content(message, frame.handles); !fine) {
     return fine.error();
   }
+  if (auto* body = body_of(message)) *body = frame.body;
   return message;
 }
 

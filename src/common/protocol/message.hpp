@@ -76,6 +76,18 @@ struct Leave {
   bool operator==(const Leave&) const = default;
 };
 
+// Generation to supervisor
+// -----------------------------------------------------
+
+/// Build and relaunch: whoever reached this generation asks for it.
+struct UpgradeRequested {
+  std::uint32_t number = 0;  ///< of the answers to it
+  bool skip_build = false;
+  bool force = false;
+  bool end_probation = false;
+  bool operator==(const UpgradeRequested&) const = default;
+};
+
 // Incumbent to successor -----------------------------------------------------
 
 /// An older generation that still drains, and how long it may.
@@ -116,6 +128,12 @@ struct Listeners {
   std::vector<ListenerItem> items;
   bool operator==(const Listeners&) const = default;
 };
+/// Generation to supervisor: listeners that it opened itself, one handle (a
+/// socket) for each. What is given again later replaces what was.
+struct Opened {
+  std::vector<ListenerItem> items;
+  bool operator==(const Opened&) const = default;
+};
 struct AskHealth {
   std::uint32_t question = 0;
   bool operator==(const AskHealth&) const = default;
@@ -132,6 +150,60 @@ struct Commit {
   bool operator==(const Commit&) const = default;
 };
 
+// Supervisor to generation
+// -----------------------------------------------------
+
+/// Before the welcome: it is no incumbent that speaks, and it stays.
+struct Supervise {
+  std::string control;  ///< the address of its control endpoint; may be empty
+  bool operator==(const Supervise&) const = default;
+};
+/// Stop accepting and send the turn. Handle: the successor's process.
+struct Pause {
+  std::uint32_t successor_pid = 0;
+  std::vector<std::string> except;  ///< listeners that it does not take
+  bool operator==(const Pause&) const = default;
+};
+/// Finish what was accepted, and end.
+struct DrainNow {
+  std::uint32_t drain_milliseconds = 0;
+  bool operator==(const DrainNow&) const = default;
+};
+/// A line that the build printed; it is the body.
+struct UpgradeLine {
+  std::uint32_t number = 0;
+  std::string line;
+  bool operator==(const UpgradeLine&) const = default;
+};
+struct PhaseItem {
+  std::string phase;
+  std::uint32_t microseconds = 0;
+  bool operator==(const PhaseItem&) const = default;
+};
+/// How it ended. The output of the build is the body.
+struct UpgradeEnded {
+  std::uint32_t number = 0;
+  std::string result;
+  std::string phase;
+  std::string category;
+  std::uint32_t code = 0;
+  std::string reason;
+  std::uint32_t serving_generation = 0;
+  std::uint32_t serving_pid = 0;
+  std::string release;
+  std::vector<PhaseItem> phases;
+  std::string build_output;
+  bool operator==(const UpgradeEnded&) const = default;
+};
+/// What the generation's own status says of upgrades.
+struct Report {
+  std::string phase;
+  std::vector<PhaseItem> phases;
+  std::string last_outcome;
+  std::string last_departure;
+  bool operator==(const Report&) const = default;
+};
+
 // Both ways ------------------------------------------------------------------
 
 /// The right to accept. Whoever sends it has stopped accepting.
@@ -142,7 +214,9 @@ struct Turn {
 using Message =
     std::variant<Hello, Adopted, Failed, Ready, ExtendReady, Health, Serving,
                  StopRequested, AbortRequested, EndProbation, Committed, Leave,
-                 Welcome, Listeners, AskHealth, GiveBack, Commit, Turn>;
+                 Welcome, Listeners, AskHealth, GiveBack, Commit, Turn, Opened,
+                 UpgradeRequested, Supervise, Pause, DrainNow, UpgradeLine,
+                 UpgradeEnded, Report>;
 
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);

@@ -53,6 +53,10 @@ struct Context {
   std::uint32_t generation = 1;
   /// The release that runs here; empty: not known yet, or not staged.
   std::string release;
+  /// Not a generation itself: it holds the listeners for others.
+  bool supervises = false;
+  /// The address of its control endpoint, if it has one.
+  std::string control;
   /// The bytes that run here, whatever their file is called by now.
   os::Handle running_image;
   /// How this generation was started.

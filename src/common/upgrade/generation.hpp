@@ -9,13 +9,34 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "common/handover/listeners.hpp"
 #include "common/os/process.hpp"
 #include "common/release/store.hpp"
 #include "common/upgrade/coordinator.hpp"
 #include "common/upgrade/departures.hpp"
+#include "relaunch/upgrader.hpp"
 
 namespace relaunch::upgrade {
+
+/// What a supervisor is told by a generation that serves. None is called any
+/// more once it has been muted.
+struct Reports {
+  using OnLine = std::function<void(std::string_view)>;
+  using OnEnd = std::function<void(const Outcome&)>;
+
+  /// Its process has ended: "exit code 3".
+  std::function<void(std::string status)> gone;
+  /// It runs, but cannot be reached or is no good any more: its channel broke,
+  /// its watchdog is silent.
+  std::function<void(Error)> lost;
+  /// What whoever can reach it has asked of it.
+  std::function<void(UpgradeRequest, OnLine, OnEnd)> upgrade;
+  std::function<void()> abort;
+  std::function<void()> stop;
+};
 
 /// All calls and callbacks on the library's thread. Destroying it leaves the
 /// process be.
@@ -40,6 +61,24 @@ class Generation {
                       std::chrono::milliseconds grace) = 0;
   /// Listeners that it did not take.
   virtual const std::set<std::string>& unclaimed() const = 0;
+  /// Those that it opened itself, for its supervisor to keep; once.
+  virtual std::vector<handover::OpenedListener> take_opened() = 0;
+
+  // As the incumbent of a supervisor.
+
+  /// From its commit on; events of the coordinator are told no more.
+  virtual void serve(Reports reports) = 0;
+  /// It stops accepting, but on what the successor did not take; `done` when
+  /// it has. One that cannot pause goes on: `done` at once.
+  virtual void pause(const Generation& successor,
+                     std::function<void()> done) = 0;
+  /// It accepts again, also if it has not finished to pause.
+  virtual void resume() = 0;
+  /// It finishes what it accepted, in this time, and ends; whoever calls
+  /// watches that it does.
+  virtual void drain(std::chrono::milliseconds drain) = 0;
+  /// What its own Upgrader::status() is to say of upgrades.
+  virtual void report(const Status& status) = 0;
 
   // At any time.
 

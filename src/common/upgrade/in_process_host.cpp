@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "common/handover/successor_link.hpp"
+#include "common/handover/generation_link.hpp"
 
 namespace relaunch::upgrade {
 
@@ -12,7 +12,7 @@ std::optional<std::string> InProcessHost::why_not() const {
 
 std::unique_ptr<Generation> InProcessHost::make_successor(
     Generation::Tell tell) {
-  return std::make_unique<handover::SuccessorLink>(
+  return std::make_unique<handover::GenerationLink>(
       context_, self_.listeners(), departures_, std::move(tell));
 }
 

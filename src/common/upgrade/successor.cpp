@@ -35,14 +35,23 @@ Phase Successor::phase() const {
     case Step::left:
       return Phase::drain;
     case Step::committed:
+    case Step::pausing:
+    case Step::paused:
       return Phase::commit;
   }
   return Phase::idle;
 }
 
 SuccessorActions Successor::on(const SuccessorEvent& event) {
-  if (step_ == Step::committed || step_ == Step::left) return {};
-  if (as<event::IncumbentGone>(event)) return incumbent_gone();
+  if (step_ == Step::left) return {};
+  if (is_committed()) {
+    return supervised_ ? under_supervisor(event) : Actions{};
+  }
+  if (as<event::Supervised>(event)) supervised_ = true;
+  if (as<event::Rejoined>(event)) orphaned_ = lost_ = false;
+  if (as<event::IncumbentGone>(event)) {
+    return supervised_ ? supervisor_gone() : incumbent_gone();
+  }
   if (const auto* lost = as<event::IncumbentLost>(event)) {
     return incumbent_lost(*lost);
   }
@@ -53,9 +62,65 @@ SuccessorActions Successor::on(const SuccessorEvent& event) {
   }
   if (as<event::SuccessorStopRequested>(event)) {
     stop_wanted_ = true;
-    return alone_ ? leave_alone() : Actions{action::ForwardStop{}};
+    return alone_ || orphaned_ ? leave_alone() : Actions{action::ForwardStop{}};
   }
   return progress(event);
+}
+
+// It serves until it is told otherwise; without its supervisor too.
+SuccessorActions Successor::under_supervisor(const SuccessorEvent& event) {
+  if (as<event::DrainReceived>(event)) {
+    step_ = Step::left;
+    return {action::LeaveForGood{}};
+  }
+  if (as<event::SuccessorStopRequested>(event)) {
+    if (!orphaned_) return {action::ForwardStop{}};
+    step_ = Step::left;
+    return {action::LeaveForGood{}};
+  }
+  if (as<event::IncumbentGone>(event)) return supervisor_gone();
+  if (as<event::IncumbentLost>(event)) {
+    return std::exchange(lost_, true) ? Actions{} : Actions{action::Rejoin{}};
+  }
+  if (as<event::Rejoined>(event)) orphaned_ = lost_ = false;
+  switch (step_) {
+    case Step::committed:
+      if (as<event::Accepting>(event)) return {action::SendServing{}};
+      if (!as<event::PauseReceived>(event)) break;
+      step_ = Step::pausing;
+      return {action::YieldTurn{}};
+    case Step::pausing:
+    case Step::paused:
+      if (as<event::Yielded>(event) && step_ == Step::pausing && !orphaned_) {
+        step_ = Step::paused;
+        return {action::SendTurn{}};
+      }
+      // Nobody has been given it, or whoever had it is gone.
+      if (as<event::Yielded>(event) || as<event::TurnReceived>(event) ||
+          as<event::NextGone>(event)) {
+        step_ = Step::committed;
+        return {action::TakeTurn{}};
+      }
+      break;
+    default:
+      break;
+  }
+  return {};
+}
+
+// Whoever has the turn keeps it; a successor without it is not needed.
+SuccessorActions Successor::supervisor_gone() {
+  orphaned_ = true;
+  if (step_ < Step::taking) {
+    return give_up({errc::channel_lost, "the supervisor ended"});
+  }
+  Actions actions;
+  if (!std::exchange(lost_, true) || !is_committed()) {
+    actions.push_back(action::Rejoin{});
+  }
+  if (step_ == Step::serving) actions.push_back(action::DisarmSuccessor{});
+  if (step_ == Step::paused) actions.push_back(action::WatchNext{});
+  return actions;
 }
 
 SuccessorActions Successor::progress(const SuccessorEvent& event) {
@@ -87,14 +152,15 @@ SuccessorActions Successor::progress(const SuccessorEvent& event) {
       if (alone_) return stay_alone();
       step_ = Step::serving;
       // On a lost channel no answer can come: its deadline goes on.
-      if (lost_) return {};
+      if (lost_)
+        return orphaned_ ? Actions{action::DisarmSuccessor{}} : Actions{};
       // From here the incumbent's process handle is what is waited on: it
       // commits, takes the turn back, or ends.
       return {action::DisarmSuccessor{}, action::SendServing{}};
     case Step::serving:
       if (as<event::CommitReceived>(event)) {
         step_ = Step::committed;
-        return {action::DisarmSuccessor{}, action::Stay{true},
+        return {action::DisarmSuccessor{}, action::Stay{!supervised_},
                 action::SendCommitted{}};
       }
       if (!as<event::GiveBackReceived>(event)) break;
@@ -109,8 +175,7 @@ SuccessorActions Successor::progress(const SuccessorEvent& event) {
       step_ = Step::left;
       return {action::DisarmSuccessor{}, action::SendTurn{},
               action::LeaveAgain{}};
-    case Step::left:
-    case Step::committed:
+    default:
       break;
   }
   return {};
@@ -162,7 +227,7 @@ SuccessorActions Successor::incumbent_gone() {
 }
 
 SuccessorActions Successor::incumbent_lost(const event::IncumbentLost& lost) {
-  if (std::exchange(lost_, true) || alone_) return {};
+  if (std::exchange(lost_, true) || alone_ || orphaned_) return {};
   if (lost.error.code() != make_error_code(errc::channel_lost) &&
       step_ < Step::taking) {
     return give_up(lost.error);
@@ -185,15 +250,14 @@ SuccessorActions Successor::expired() {
     case Step::serving:
       // The channel is lost while the incumbent lives: it is about to accept
       // again, and two must not. Alone, nobody else could serve.
-      if (!lost_ || alone_) break;
+      if (!lost_ || alone_ || orphaned_) break;
       step_ = Step::left;
       return {action::YieldTurn{}, action::LeaveAgain{}};
     case Step::giving_back:
       if (alone_) break;
       step_ = Step::left;  // the incumbent will end this process
       return {action::LeaveAgain{}};
-    case Step::left:
-    case Step::committed:
+    default:
       break;
   }
   return {};

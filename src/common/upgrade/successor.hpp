@@ -19,6 +19,8 @@
 namespace relaunch::upgrade {
 
 namespace event {
+/// A supervisor speaks: it coordinates, and stays.
+struct Supervised {};
 struct Welcomed {};
 /// The last listener has been adopted.
 struct AllAdopted {};
@@ -41,14 +43,24 @@ struct IncumbentLost {
 };
 struct SuccessorExpired {};
 struct SuccessorStopRequested {};
+/// The supervisor wants the turn for a successor.
+struct PauseReceived {};
+/// The process that was to take the turn has ended.
+struct NextGone {};
+/// The supervisor has taken a successor in this one's place, or stops.
+struct DrainReceived {};
+/// A supervisor has taken this generation in again.
+struct Rejoined {};
 }  // namespace event
 
 using SuccessorEvent =
-    std::variant<event::Welcomed, event::AllAdopted, event::CannotAdopt,
-                 event::ApplicationReady, event::TurnReceived, event::Accepting,
-                 event::GiveBackReceived, event::Yielded, event::CommitReceived,
-                 event::IncumbentGone, event::IncumbentLost,
-                 event::SuccessorExpired, event::SuccessorStopRequested>;
+    std::variant<event::Supervised, event::Welcomed, event::AllAdopted,
+                 event::CannotAdopt, event::ApplicationReady,
+                 event::TurnReceived, event::Accepting, event::GiveBackReceived,
+                 event::Yielded, event::CommitReceived, event::IncumbentGone,
+                 event::IncumbentLost, event::SuccessorExpired,
+                 event::SuccessorStopRequested, event::PauseReceived,
+                 event::NextGone, event::DrainReceived, event::Rejoined>;
 
 namespace action {
 struct SendReady {};
@@ -77,6 +89,12 @@ struct ArmSuccessor {
   enum class Wait { hello, ready_cap, turn, lost } wait = Wait::hello;
 };
 struct DisarmSuccessor {};
+/// Nobody needs this generation any more: drain and end.
+struct LeaveForGood {};
+/// Look for a supervisor.
+struct Rejoin {};
+/// The turn is not with this process: whoever may have it is watched.
+struct WatchNext {};
 }  // namespace action
 
 using SuccessorAction =
@@ -84,16 +102,18 @@ using SuccessorAction =
                  action::YieldTurn, action::SendTurn, action::RecordAlone,
                  action::Stay, action::SendCommitted, action::GoOnAlone,
                  action::LeaveAgain, action::GiveUp, action::ForwardStop,
-                 action::ArmSuccessor, action::DisarmSuccessor>;
+                 action::ArmSuccessor, action::DisarmSuccessor,
+                 action::LeaveForGood, action::Rejoin, action::WatchNext>;
 using SuccessorActions = std::vector<SuccessorAction>;
 
 /// What tests and logs call each of them.
 constexpr std::string_view name_of(const SuccessorAction& action) {
   constexpr std::string_view kNames[] = {
-      "send-ready",  "take-turn",    "send-serving", "yield-turn",
-      "send-turn",   "record-alone", "stay",         "send-committed",
-      "go-on-alone", "leave-again",  "give-up",      "forward-stop",
-      "arm",         "disarm"};
+      "send-ready",  "take-turn",    "send-serving",   "yield-turn",
+      "send-turn",   "record-alone", "stay",           "send-committed",
+      "go-on-alone", "leave-again",  "give-up",        "forward-stop",
+      "arm",         "disarm",       "leave-for-good", "rejoin",
+      "watch-next"};
   static_assert(std::size(kNames) == std::variant_size_v<SuccessorAction>);
   return kNames[action.index()];
 }
@@ -110,6 +130,8 @@ class Successor {
     giving_back,   ///< it stops accepting, to give the turn back
     left,          ///< it drains and ends, or has given up
     committed,
+    pausing,  ///< supervised: it stops accepting for a successor
+    paused,   ///< supervised: the turn is with the supervisor or the successor
   };
 
   SuccessorActions on(const SuccessorEvent& event);
@@ -120,10 +142,15 @@ class Successor {
   Phase phase() const;
   /// It has no incumbent any more.
   bool alone() const { return alone_; }
+  /// Its coordinator is a supervisor.
+  bool supervised() const { return supervised_; }
+  bool is_committed() const { return step_ >= Step::committed; }
 
  private:
   using Actions = SuccessorActions;
   Actions progress(const SuccessorEvent& event);
+  Actions under_supervisor(const SuccessorEvent& event);
+  Actions supervisor_gone();
   Actions initialise(Actions actions);
   Actions application_ready();
   Actions incumbent_gone();
@@ -135,6 +162,8 @@ class Successor {
 
   Step step_ = Step::greeting;
   bool alone_ = false;
+  bool supervised_ = false;
+  bool orphaned_ = false;  ///< the supervisor's process has ended
   bool lost_ = false;
   bool stop_wanted_ = false;
   bool ready_ = false;  ///< said before the listeners were here

@@ -69,6 +69,8 @@ void SuccessorDriver::feed(SuccessorEvent event) {
 
 void SuccessorDriver::note_phase() {
   const Phase phase = machine_.phase();
+  // A supervisor tells what else is to be noted.
+  if (machine_.supervised() && machine_.is_committed()) return;
   if (std::exchange(noted_, phase) == phase) return;
   context_.board.change([&](Status& status) {
     status.phase = phase;
@@ -107,6 +109,7 @@ void SuccessorDriver::on(const protocol::Message& message,
     commit_ = *commit;
     return feed(event::CommitReceived{});
   }
+  if (on_supervision(message, received)) return;
   feed(event::CannotAdopt{
       Error{errc::unexpected_message,
             text::cat("the incumbent sent ", type_of(message))}});
@@ -209,6 +212,7 @@ Result<void> SuccessorDriver::wait_for_listeners() {
 // prepare --------------------------------------------------------------------
 
 void SuccessorDriver::run(const action::SendReady&) {
+  if (supervised()) send_opened();
   protocol::Ready ready{self_.listeners().unclaimed()};
   self_.listeners().close_unclaimed();
   send(ready);
@@ -233,6 +237,7 @@ void SuccessorDriver::run(const action::GoOnAlone&) {
 // the turn -------------------------------------------------------------------
 
 void SuccessorDriver::run(const action::TakeTurn&) {
+  ++yields_;
   self_.listeners().close_unclaimed();
   self_.accept([this] { feed(event::Accepting{}); });
 }
@@ -245,7 +250,10 @@ void SuccessorDriver::run(const action::SendServing&) {
 }
 
 void SuccessorDriver::run(const action::YieldTurn&) {
-  self_.yield({}, [this] { feed(event::Yielded{}); });
+  self_.yield(std::exchange(except_, {}), [this, number = ++yields_] {
+    // One that was called off may still finish, after the next even.
+    if (number == yields_) feed(event::Yielded{});
+  });
 }
 
 void SuccessorDriver::run(const action::SendTurn&) { send(protocol::Turn{}); }
@@ -296,9 +304,12 @@ void SuccessorDriver::run(const action::Stay& stay) {
   } else {
     context_.board.change([](Status& status) { status.phase = Phase::idle; });
   }
-  context_.store->prune(departures_.releases_to_keep(), {context_.release});
-  auto free = context_.store->release_hold(context_.release);
-  if (!free) context_.log(LogLevel::warning, free.error().text());
+  // Under a supervisor the releases are its own.
+  if (!supervised()) {
+    context_.store->prune(departures_.releases_to_keep(), {context_.release});
+    auto free = context_.store->release_hold(context_.release);
+    if (!free) context_.log(LogLevel::warning, free.error().text());
+  }
   settle_requests(true);
 }
 
@@ -337,7 +348,8 @@ void SuccessorDriver::note_incumbent_gone() {
 }
 
 void SuccessorDriver::abort() {
-  if (!committed() && !left()) send(protocol::AbortRequested{});
+  if (left() || (committed() && !supervised())) return;
+  send(protocol::AbortRequested{});
 }
 
 void SuccessorDriver::end_probation(std::function<void(bool)> then) {
@@ -346,6 +358,7 @@ void SuccessorDriver::end_probation(std::function<void(bool)> then) {
 }
 
 void SuccessorDriver::stop(std::function<void()> if_committed) {
+  if (supervised()) return feed(event::SuccessorStopRequested{});
   on_settled_.push_back(
       [if_committed = std::move(if_committed)](bool committed) {
         if (committed) if_committed();

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/os/channel.hpp"
@@ -48,9 +50,13 @@ class SuccessorDriver {
   /// has to leave instead.
   void end_probation(std::function<void(bool)> then);
   /// It coordinates its own upgrades from here on.
-  bool committed() const {
-    return machine_.step() == Successor::Step::committed;
-  }
+  bool committed() const { return machine_.is_committed(); }
+  /// Then a supervisor coordinates, also after the commit.
+  bool supervised() const { return machine_.supervised(); }
+  /// Asks the supervisor.
+  void request(const UpgradeRequest& request,
+               std::function<void(std::string_view)> on_line,
+               std::function<void(const Outcome&)> on_end);
   bool left() const { return machine_.step() == Successor::Step::left; }
 
  private:
@@ -72,6 +78,9 @@ class SuccessorDriver {
   void run(const action::ForwardStop&);
   void run(const action::ArmSuccessor&);
   void run(const action::DisarmSuccessor&);
+  void run(const action::LeaveForGood&);
+  void run(const action::Rejoin&);
+  void run(const action::WatchNext&);
 
   void on_message(os::Received received);
   void on(const protocol::Message& message, os::Received& received);
@@ -79,6 +88,17 @@ class SuccessorDriver {
   void on_listeners(const protocol::Listeners& listeners,
                     os::Received& received);
   void answer_health(std::uint32_t question);
+
+  // Under a supervisor (successor_supervised.cpp).
+
+  /// False: not for one that is supervised.
+  bool on_supervision(const protocol::Message& message, os::Received& received);
+  void on_pause(const protocol::Pause& pause, os::Received& received);
+  void on_ended(const protocol::UpgradeEnded& ended);
+  void on_report(const protocol::Report& report);
+  void send_opened();
+  /// Nobody answers them any more.
+  void fail_requests(const std::string& reason);
   void send(const protocol::Message& message);
   void settle_requests(bool committed);
   void settle_listeners(std::optional<Error> error);
@@ -102,6 +122,17 @@ class SuccessorDriver {
   protocol::Commit commit_;
   protocol::GiveBack give_back_;
   std::vector<std::function<void(bool)>> on_settled_;
+  std::set<std::string> except_;  ///< what is not paused
+  std::uint64_t yields_ = 0;
+  std::unique_ptr<os::Process> next_;  ///< to whom the turn goes
+  std::unique_ptr<os::ProcessWatch> next_watch_;
+  std::chrono::milliseconds drain_{0};
+  struct Request {
+    std::function<void(std::string_view)> on_line;
+    std::function<void(const Outcome&)> on_end;
+  };
+  std::map<std::uint32_t, Request> requests_;
+  std::uint32_t last_request_ = 0;
   std::chrono::steady_clock::time_point began_;
 
   std::mutex mutex_;

@@ -78,6 +78,37 @@ std::vector<Golden> golden_messages() {
       {Commit{30000, 2000}, R"({"type":"commit","drain_milliseconds":30000,)"
                             R"("grace_milliseconds":2000})"},
       {Turn{}, R"({"type":"turn"})"},
+      {Opened{{{"admin", 0, "tcp://[::1]:0"}}},
+       R"({"type":"opened","items":[)"
+       R"({"name":"admin","shard":0,"address":"tcp://[::1]:0"}]})",
+       1},
+      {UpgradeRequested{3, true, false, true},
+       R"({"type":"upgrade_requested","number":3,"skip_build":true,)"
+       R"("force":false,"end_probation":true})"},
+      {Supervise{"/run/x"}, R"({"type":"supervise","control":"/run/x"})"},
+      {Pause{71, {"admin"}},
+       R"({"type":"pause","successor_pid":71,"except":["admin"]})", 1},
+      {DrainNow{500}, R"({"type":"drain","drain_milliseconds":500})"},
+      {UpgradeLine{3, {}}, R"({"type":"upgrade_line","number":3})"},
+      {UpgradeEnded{3,
+                    "done",
+                    "commit",
+                    "",
+                    0,
+                    "",
+                    2,
+                    71,
+                    "abc",
+                    {{"build", 0}, {"stage", 40}},
+                    {}},
+       R"({"type":"upgrade_ended","number":3,"result":"done",)"
+       R"("phase":"commit","category":"","code":0,"reason":"",)"
+       R"("serving_generation":2,"serving_pid":71,"release":"abc",)"
+       R"("phases":[{"phase":"build","microseconds":0},)"
+       R"({"phase":"stage","microseconds":40}]})"},
+      {Report{"idle", {}, "done", "generation 1 (pid 5) left after 3 ms"},
+       R"({"type":"report","phase":"idle","phases":[],"last_outcome":"done",)"
+       R"("last_departure":"generation 1 (pid 5) left after 3 ms"})"},
   };
 }
 
@@ -115,6 +146,17 @@ TEST(Message, GoldenHelloFrame) {
       "\x00\x00\x00\x00\x00\x00\x00\x00",
       24};
   EXPECT_EQ(bytes, header + json);
+}
+
+TEST(Message, WhatABuildPrintedTravelsAsTheBody) {
+  UpgradeEnded ended;
+  ended.build_output = "\x80 not UTF-8\n";
+  for (const Message& message :
+       {Message{UpgradeLine{1, "[1/2] a.cpp"}}, Message{ended}}) {
+    const auto back = from_frame(to_frame(message));
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(*back, message);
+  }
 }
 
 TEST(Message, EveryKeyIsRequired) {

@@ -211,6 +211,10 @@ struct World::Runner {
   void run(const action::ArmSuccessor& arm) const {
     self.successor_timer = world.now_ + length(arm.wait);
   }
+  // This world has no supervisor.
+  void run(const action::LeaveForGood&) const {}
+  void run(const action::Rejoin&) const {}
+  void run(const action::WatchNext&) const {}
   void run(const action::DisarmSuccessor&) const {
     self.successor_timer.reset();
   }

@@ -1,10 +1,12 @@
-// The incumbent's side of a handover: the successor's process, the channel to
-// it, and what is said on it.
+// A generation that embeds the library, as its coordinator reaches it: its
+// process, the channel to it, and what is said on it. In library mode it is
+// the incumbent's link to its successor.
 #pragma once
 
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,11 +26,12 @@ namespace relaunch::handover {
 
 /// All calls and callbacks on the library's thread. Destroying it closes the
 /// channel and leaves the process be.
-class SuccessorLink : public upgrade::Generation {
+class GenerationLink : public upgrade::Generation {
  public:
-  /// What comes of it is told as events of the coordinator.
-  SuccessorLink(upgrade::Context& context, const ListenerSet& listeners,
-                const upgrade::Departures& departures, Tell tell);
+  /// What comes of it is told as events of the coordinator. A context with
+  /// `supervises` makes it a generation of a supervisor.
+  GenerationLink(upgrade::Context& context, const ListenerSet& listeners,
+                 const upgrade::Departures& departures, Tell tell);
 
   /// Starts the release with a channel.
   Result<void> launch(const release::Release& release,
@@ -48,31 +51,36 @@ class SuccessorLink : public upgrade::Generation {
   void stop_watching() override { end_.stop_watching(); }
   void mute() override { muted_ = true; }
 
- protected:
-  /// What is not for every coordinator.
-  virtual void on_other(const protocol::Message& message,
-                        os::Received& received);
-  /// What a supervisor adds.
-  virtual void complete(protocol::Welcome&) {}
-  virtual void gone(std::string status);
-  virtual void lost(Error error);
-
-  void send(const protocol::Message& message,
-            std::vector<os::Outgoing> handles = {});
-  void fail(Error error, bool blames_release = true);
-  upgrade::Context& context() { return context_; }
+  // As the incumbent of a supervisor (generation_link_serving.cpp).
+  void serve(upgrade::Reports reports) override;
+  void pause(const upgrade::Generation& successor,
+             std::function<void()> done) override;
+  void resume() override;
+  void drain(std::chrono::milliseconds drain) override;
+  void report(const Status& status) override;
+  std::vector<OpenedListener> take_opened() override;
 
  private:
   Result<void> start_process(const release::Release& release, LaunchPlan plan,
                              os::ChannelPair channel);
   void on_message(os::Received received);
+  void on_opened(const protocol::Opened& opened, os::Received& received);
+  /// Of one that serves; false: not for it.
+  bool on_report(const protocol::Message& message);
+  void on_request(const protocol::UpgradeRequested& request);
+  void paused();
+  void gone(std::string status);
+  void lost(Error error);
   void on_hello(const protocol::Hello& hello);
   void on_adopted(const protocol::Adopted& adopted);
   void on_ready(const protocol::Ready& ready);
   void on_extend(const protocol::ExtendReady& extend);
   void send_batches();
   void send_batch(std::size_t batch);
+  void send(const protocol::Message& message,
+            std::vector<os::Outgoing> handles = {});
   void tell(upgrade::CoordinatorEvent event);
+  void fail(Error error, bool blames_release = true);
 
   upgrade::Context& context_;
   const ListenerSet& listeners_;
@@ -92,6 +100,12 @@ class SuccessorLink : public upgrade::Generation {
   std::chrono::steady_clock::time_point adopted_at_;
   std::set<std::string> unclaimed_;
   std::uint32_t question_ = 0;
+  std::vector<OpenedListener> opened_;
+  /// Set from its commit on.
+  std::optional<upgrade::Reports> reports_;
+  std::function<void()> on_paused_;
+  std::shared_ptr<os::Process> next_;  ///< kept until it has been sent
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace relaunch::handover

@@ -1,4 +1,4 @@
-#include "common/handover/successor_link.hpp"
+#include "common/handover/generation_link.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -21,9 +21,9 @@ std::uint32_t in_ms(milliseconds length) {
 
 }  // namespace
 
-SuccessorLink::SuccessorLink(upgrade::Context& context,
-                             const ListenerSet& listeners,
-                             const upgrade::Departures& departures, Tell tell)
+GenerationLink::GenerationLink(upgrade::Context& context,
+                               const ListenerSet& listeners,
+                               const upgrade::Departures& departures, Tell tell)
     : context_(context),
       listeners_(listeners),
       departures_(departures),
@@ -32,8 +32,8 @@ SuccessorLink::SuccessorLink(upgrade::Context& context,
 
 // launch ---------------------------------------------------------------------
 
-Result<void> SuccessorLink::launch(const release::Release& release,
-                                   LaunchPlan plan) {
+Result<void> GenerationLink::launch(const release::Release& release,
+                                    LaunchPlan plan) {
   release_ = release.id;
   auto pair = os::make_channel_pair();
   if (!pair) return pair.error();
@@ -59,9 +59,9 @@ Result<void> SuccessorLink::launch(const release::Release& release,
   return {};
 }
 
-Result<void> SuccessorLink::start_process(const release::Release& release,
-                                          LaunchPlan plan,
-                                          os::ChannelPair channel) {
+Result<void> GenerationLink::start_process(const release::Release& release,
+                                           LaunchPlan plan,
+                                           os::ChannelPair channel) {
   try {
     if (context_.options.on_launch) context_.options.on_launch(plan);
   } catch (const std::exception& failure) {
@@ -86,27 +86,31 @@ Result<void> SuccessorLink::start_process(const release::Release& release,
   return {};
 }
 
-void SuccessorLink::kill() {
+void GenerationLink::kill() {
   if (auto killed = process_->kill(); !killed) {
     context_.log(LogLevel::error, killed.error().text());
   }
 }
 
-void SuccessorLink::gone(std::string status) {
-  tell(event::SuccessorGone{std::move(status)});
+void GenerationLink::gone(std::string status) {
+  if (!reports_) return tell(event::SuccessorGone{std::move(status)});
+  paused();
+  if (!muted_) reports_->gone(std::move(status));
 }
 
-void SuccessorLink::lost(Error error) {
-  tell(event::ChannelLost{std::move(error)});
+void GenerationLink::lost(Error error) {
+  if (!reports_) return tell(event::ChannelLost{std::move(error)});
+  if (!muted_) reports_->lost(std::move(error));
 }
 
 // what it says ---------------------------------------------------------------
 
-void SuccessorLink::on_message(os::Received received) {
+void GenerationLink::on_message(os::Received received) {
   using namespace protocol;
   auto decoded = from_frame(received.frame);
   if (!decoded) return fail(decoded.error());
   const Message& message = *decoded;
+  if (reports_ && on_report(message)) return;
   if (const auto* hello = std::get_if<Hello>(&message)) {
     on_hello(*hello);
   } else if (const auto* adopted = std::get_if<Adopted>(&message)) {
@@ -136,25 +140,25 @@ void SuccessorLink::on_message(os::Received received) {
   } else if (std::get_if<Leave>(&message)) {
     context_.log(LogLevel::warning,
                  "asked to leave: the drain deadline has passed");
+  } else if (const auto* opened = std::get_if<Opened>(&message);
+             opened && context_.supervises) {
+    on_opened(*opened, received);
   } else {
-    on_other(message, received);
+    fail({errc::unexpected_message,
+          text::cat("the successor sent ", type_of(message))});
   }
 }
 
-void SuccessorLink::on_other(const protocol::Message& message, os::Received&) {
-  fail({errc::unexpected_message,
-        text::cat("the successor sent ", type_of(message))});
-}
-
-void SuccessorLink::tell(upgrade::CoordinatorEvent event) {
+void GenerationLink::tell(upgrade::CoordinatorEvent event) {
   if (!muted_) tell_(std::move(event));
 }
 
-void SuccessorLink::fail(Error error, bool blames_release) {
+void GenerationLink::fail(Error error, bool blames_release) {
+  if (reports_) return lost(std::move(error));
   tell(event::SuccessorFailed{std::move(error), blames_release});
 }
 
-void SuccessorLink::on_hello(const protocol::Hello& hello) {
+void GenerationLink::on_hello(const protocol::Hello& hello) {
   if (hello.pid != process_->id()) {
     return fail({errc::handover_refused,
                  text::cat("process ", process_->id(),
@@ -168,7 +172,7 @@ void SuccessorLink::on_hello(const protocol::Hello& hello) {
   tell(event::HelloReceived{});
 }
 
-void SuccessorLink::on_adopted(const protocol::Adopted& adopted) {
+void GenerationLink::on_adopted(const protocol::Adopted& adopted) {
   if (adopted.batch != adopted_batches_ || adopted_batches_ == sent_batches_) {
     return fail({errc::unexpected_message,
                  text::cat("the successor adopted batch ", adopted.batch)});
@@ -178,7 +182,7 @@ void SuccessorLink::on_adopted(const protocol::Adopted& adopted) {
   tell(event::Adopted{});
 }
 
-void SuccessorLink::on_ready(const protocol::Ready& ready) {
+void GenerationLink::on_ready(const protocol::Ready& ready) {
   unclaimed_ = {ready.unclaimed.begin(), ready.unclaimed.end()};
   for (const auto& name : unclaimed_) {
     context_.log(LogLevel::info, "the successor does not take listener '",
@@ -187,7 +191,7 @@ void SuccessorLink::on_ready(const protocol::Ready& ready) {
   tell(event::SuccessorReady{});
 }
 
-void SuccessorLink::on_extend(const protocol::ExtendReady& extend) {
+void GenerationLink::on_extend(const protocol::ExtendReady& extend) {
   const auto left = std::chrono::duration_cast<milliseconds>(
       adopted_at_ + context_.options.deadlines.ready_cap - steady_clock::now());
   if (left.count() <= 0) return;
@@ -196,14 +200,18 @@ void SuccessorLink::on_extend(const protocol::ExtendReady& extend) {
 
 // what it is told ------------------------------------------------------------
 
-void SuccessorLink::welcome() {
+void GenerationLink::welcome() {
   auto own = os::own_process_handle();
   if (!own) return fail(own.error(), false);
+  if (context_.supervises) send(protocol::Supervise{context_.control});
   own_process_ = std::move(*own);
   protocol::Welcome welcome{version_, context_.generation, os::own_process_id(),
                             context_.generation + 1, release_};
   std::vector<os::Outgoing> handles{os::SendHandle{own_process_.get()}};
-  for (const auto* leaver : departures_.leaving()) {
+  // A supervisor stays, and goes on watching them itself.
+  for (const auto* leaver :
+       context_.supervises ? std::vector<const upgrade::Departures::Leaver*>{}
+                           : departures_.leaving()) {
     const auto left =
         std::chrono::ceil<milliseconds>(leaver->deadline - steady_clock::now());
     welcome.leaving.push_back({leaver->generation, leaver->process->id(),
@@ -211,7 +219,6 @@ void SuccessorLink::welcome() {
     handles.emplace_back(os::SendHandle{leaver->process->handle()});
     leaving_.push_back(leaver->process);
   }
-  complete(welcome);
   send(welcome, std::move(handles));
   batches_.assign(1, {});
   for (auto& entry : listeners_.entries()) {
@@ -224,7 +231,7 @@ void SuccessorLink::welcome() {
 
 // One is written while another is read, and no more: what is under way counts
 // against this user's descriptors.
-void SuccessorLink::send_batches() {
+void GenerationLink::send_batches() {
   constexpr std::size_t kUnderWay = 2;
   while (sent_batches_ < batches_.size() &&
          sent_batches_ < adopted_batches_ + kUnderWay) {
@@ -232,7 +239,7 @@ void SuccessorLink::send_batches() {
   }
 }
 
-void SuccessorLink::send_batch(std::size_t batch) {
+void GenerationLink::send_batch(std::size_t batch) {
   protocol::Listeners listeners;
   listeners.batch = static_cast<std::uint32_t>(batch);
   listeners.last = batch + 1 == batches_.size();
@@ -244,20 +251,20 @@ void SuccessorLink::send_batch(std::size_t batch) {
   send(listeners, std::move(handles));
 }
 
-void SuccessorLink::ask_health() { send(protocol::AskHealth{++question_}); }
+void GenerationLink::ask_health() { send(protocol::AskHealth{++question_}); }
 
-void SuccessorLink::give_turn() { send(protocol::Turn{}); }
+void GenerationLink::give_turn() { send(protocol::Turn{}); }
 
-void SuccessorLink::take_turn_back(milliseconds drain) {
+void GenerationLink::take_turn_back(milliseconds drain) {
   send(protocol::GiveBack{in_ms(drain)});
 }
 
-void SuccessorLink::commit(milliseconds drain, milliseconds grace) {
+void GenerationLink::commit(milliseconds drain, milliseconds grace) {
   send(protocol::Commit{in_ms(drain), in_ms(grace)});
 }
 
-void SuccessorLink::send(const protocol::Message& message,
-                         std::vector<os::Outgoing> handles) {
+void GenerationLink::send(const protocol::Message& message,
+                          std::vector<os::Outgoing> handles) {
   channel_->send(
       protocol::to_frame(message), std::move(handles),
       [this, type = protocol::type_of(message)](std::optional<Error> error) {
