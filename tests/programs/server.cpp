@@ -38,7 +38,6 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +51,7 @@
 #include "programs/host_habits.hpp"
 #include "programs/hostile.hpp"
 #include "programs/recipe.hpp"
+#include "programs/settings.hpp"
 #include "programs/tracing.hpp"
 #include "relaunch/asio.hpp"
 #include "relaunch/relaunch.hpp"
@@ -77,64 +77,16 @@ void hang() {
   never.wait_for(lock, std::chrono::minutes(2), [] { return false; });
 }
 
-using Settings = std::multimap<std::string, std::string, std::less<>>;
-
-Settings read_settings() {
-  Settings settings;
-  const auto words = os::own_arguments().value();
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::size_t equals = words[i].find('=');
-    settings.emplace(words[i].substr(0, equals), words[i].substr(equals + 1));
-  }
-  return settings;
-}
-
-std::string setting(const Settings& settings, std::string_view key,
-                    std::string otherwise = {}) {
-  const auto entry = settings.find(key);
-  return entry == settings.end() ? otherwise : entry->second;
-}
-
-Deadlines read_deadlines(const Settings& settings) {
-  using Member = milliseconds Deadlines::*;
-  const std::map<std::string, Member> members{
-      {"build_deadline", &Deadlines::build},
-      {"stage", &Deadlines::stage},
-      {"hello", &Deadlines::hello},
-      {"ready", &Deadlines::ready},
-      {"ready_cap", &Deadlines::ready_cap},
-      {"pause", &Deadlines::pause},
-      {"turn", &Deadlines::turn},
-      {"probation", &Deadlines::probation},
-      {"health_interval", &Deadlines::health_interval},
-      {"health", &Deadlines::health},
-      {"drain", &Deadlines::drain},
-      {"grace", &Deadlines::grace}};
-  Deadlines deadlines;
-  for (const auto& [name, member] : members) {
-    const std::string text = setting(settings, name);
-    if (!text.empty()) deadlines.*member = milliseconds(std::stoll(text));
-  }
-  return deadlines;
-}
-
 Options read_options(const Settings& settings, boost::asio::io_context& io) {
   Options options;
   options.name = "test-server";
-  const auto [first, last] = settings.equal_range("build");
-  for (auto word = first; word != last; ++word) {
-    options.build.arguments.push_back(word->second);
-  }
+  options.build.arguments = all_settings(settings, "build");
   options.artifact = text::path_from_utf8(setting(settings, "artifact"));
   options.executable = text::path_from_utf8(setting(settings, "executable"));
   options.state_folder = text::path_from_utf8(setting(settings, "state"));
   options.deadlines = read_deadlines(settings);
-  if (const auto most = setting(settings, "max_draining"); !most.empty()) {
-    options.max_draining = static_cast<unsigned>(std::stoul(most));
-  }
-  if (const auto kept = setting(settings, "keep_releases"); !kept.empty()) {
-    options.keep_releases = static_cast<unsigned>(std::stoul(kept));
-  }
+  read_number(settings, "max_draining", options.max_draining);
+  read_number(settings, "keep_releases", options.keep_releases);
   options.executor = asio::executor(io);
   options.log = [](LogLevel, std::string_view line) {
     say("log: " + std::string(line));
@@ -273,7 +225,7 @@ int run() {
     limit_handles(static_cast<unsigned>(number(recipe, "handles_left")));
   }
   if (const int code = number(recipe, "exit_at_start"); code != 0) return code;
-  Application(read_settings()).run();
+  Application(read_settings(os::own_arguments().value())).run();
   return 0;
 }
 

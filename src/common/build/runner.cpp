@@ -111,10 +111,12 @@ fs::path with_suffix(fs::path program) {
   return program;
 }
 
+}  // namespace
+
 Result<fs::path> locate(const BuildCommand& command,
                         const os::Environment& environment) {
   if (command.arguments.empty() || command.arguments[0].empty()) {
-    return Error{errc::invalid_argument, "cannot build: no command was given"};
+    return Error{errc::invalid_argument, "no program was named"};
   }
   auto found = find_program(command.arguments[0], search_path(environment));
   if (!found || found->is_absolute()) return found;
@@ -126,8 +128,6 @@ Result<fs::path> locate(const BuildCommand& command,
   return Error{make_error_code(std::errc::no_such_file_or_directory),
                text::cat("cannot find the program ", program)};
 }
-
-}  // namespace
 
 /// One build, from start() to its end.
 struct Runner::Impl : std::enable_shared_from_this<Impl> {

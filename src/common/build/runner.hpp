@@ -55,6 +55,11 @@ class Runner {
   std::shared_ptr<Impl> impl_;
 };
 
+/// The program that this command starts: absolute, or as seen from its folder.
+/// Error: there is none.
+Result<std::filesystem::path> locate(const BuildCommand& command,
+                                     const os::Environment& environment);
+
 /// The program that `name` means: itself if it has a separator, else the first
 /// match in the absolute folders of PATH (Windows: with .exe). Error: not
 /// found, with the PATH.

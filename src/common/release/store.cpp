@@ -370,6 +370,17 @@ std::vector<Candidate> list_candidates(const fs::path& releases,
 
 }  // namespace
 
+std::optional<Release> Store::previous() const {
+  const auto bytes = os::read_file(folder_ / "current.json", kMaxRecordBytes);
+  const auto record = bytes ? read_current(*bytes) : std::nullopt;
+  if (!record) return {};
+  for (const std::string& id : record->history) {
+    if (id == record->current.release) continue;
+    if (auto release = find(id)) return release;
+  }
+  return {};
+}
+
 void Store::prune(unsigned keep, const std::vector<std::string>& in_use) {
   std::vector<std::string> history;
   std::vector<std::string> kept = in_use;

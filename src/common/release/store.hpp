@@ -52,6 +52,9 @@ class Store {
   /// Nothing if it is not there or not whole.
   std::optional<Release> find(std::string_view id) const;
 
+  /// The release that was committed before the current one, if it is kept.
+  std::optional<Release> previous() const;
+
   /// Nothing if there is none, or it is unreadable.
   std::optional<Current> current() const;
   /// Durable when it returns; on an error the old record stands.

@@ -37,10 +37,10 @@ struct ListenerOption {
 /// When a generation has ended that was not told to.
 struct RestartOptions {
   using ms = std::chrono::milliseconds;
-  ms delay{100};                ///< before the first restart; then doubled
-  ms delay_max{30'000};         ///< never longer, jitter apart
-  unsigned crash_limit = 5;     ///< so many ends …
-  ms crash_window{60'000};      ///< … within this time are a crash loop: held
+  ms delay{100};             ///< before the first restart; then doubled
+  ms delay_max{30'000};      ///< never longer, jitter apart
+  unsigned crash_limit = 5;  ///< so many ends …
+  ms crash_window{60'000};   ///< … within this time are a crash loop: held
   /// So long in service, and the delay begins anew.
   ms stable{10'000};
 };

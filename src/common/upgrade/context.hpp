@@ -4,11 +4,13 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/base/text.hpp"
 #include "common/os/handle.hpp"
@@ -32,13 +34,23 @@ class StatusBoard {
   }
   template <typename Change>
   void change(Change change) {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     change(status_);
+    if (!observer_) return;
+    const Status changed = status_;
+    lock.unlock();
+    observer_(changed);
+  }
+  /// Called after each change, on the thread that makes it. Not while others
+  /// may change something.
+  void observe(std::function<void(const Status&)> observer) {
+    observer_ = std::move(observer);
   }
 
  private:
   mutable std::mutex mutex_;
   Status status_;
+  std::function<void(const Status&)> observer_;
 };
 
 /// Made once in the constructor of the Upgrader; afterwards only the library's

@@ -54,6 +54,8 @@ class CoordinatorDriver {
     feed(event::IncumbentEnded{std::move(status)});
   }
   Phase phase() const { return machine_.phase(); }
+  /// The operator's stop has been carried out.
+  bool left() const { return machine_.step() == Coordinator::Step::leaving; }
   bool idle() const { return machine_.step() == Coordinator::Step::idle; }
 
  private:

@@ -34,6 +34,14 @@ std::vector<const Departures::Leaver*> Departures::leaving() const {
   return leaving;
 }
 
+void Departures::hurry() {
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->machine.step() != Departure::Step::draining) continue;
+    entry->timer.arm(std::chrono::milliseconds{0},
+                     [this, entry] { on(entry, Departure::Event::expired); });
+  }
+}
+
 unsigned Departures::releases_to_keep() const {
   return std::max(context_.options.keep_releases,
                   static_cast<unsigned>(count()));

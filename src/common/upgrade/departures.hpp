@@ -40,6 +40,8 @@ class Departures {
   std::vector<const Leaver*> leaving() const;
   /// Somebody else watches them from now on. Not from within a callback.
   void forget() { entries_.clear(); }
+  /// Their time is up now.
+  void hurry();
   std::size_t count() const { return entries_.size(); }
   /// Whoever drains may still read from its release's folder: no fewer than
   /// these are kept beside the current one.

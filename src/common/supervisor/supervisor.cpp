@@ -1,0 +1,357 @@
+#include "common/supervisor/supervisor.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <random>
+#include <utility>
+
+#include "common/build/runner.hpp"
+#include "common/handover/generation_link.hpp"
+#include "common/os/listener.hpp"
+#include "common/os/system.hpp"
+
+namespace relaunch::supervisor {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+/// "As long as it takes" is a deadline too: nothing waits for ever.
+constexpr milliseconds kWithoutDeadline = std::chrono::hours{24 * 365};
+
+relaunch::Options library_options(const Options& options, LogSink log) {
+  relaunch::Options library;
+  library.name = options.name;
+  library.build = options.build;
+  library.artifact = options.artifact;
+  library.executable = options.executable;
+  library.state_folder = options.state_folder;
+  library.deadlines = options.deadlines;
+  library.max_draining = options.max_draining;
+  library.keep_releases = options.keep_releases;
+  library.log = std::move(log);
+  return library;
+}
+
+}  // namespace
+
+// begin and end --------------------------------------------------------------
+
+Supervisor::Supervisor(Options options, LogSink log)
+    : options_(std::move(options)),
+      work_(boost::asio::make_work_guard(context_.io)),
+      listeners_([mailbox = context_.mailbox](std::function<void()> work) {
+        mailbox->post(std::move(work));
+      }),
+      departures_(context_),
+      policy_(options_.restart),
+      restart_timer_(context_.io) {
+  context_.supervises = true;
+  context_.generation = 0;
+  context_.options = library_options(options_, std::move(log));
+  upgrade::Host& host = *this;
+  driver_ = std::make_unique<upgrade::CoordinatorDriver>(
+      context_, host, departures_, upgrade::Coordinator::AfterCommit::stays);
+  context_.board.observe([this](const Status& status) {
+    if (incumbent_) incumbent_->report(status);
+  });
+}
+
+Supervisor::~Supervisor() {
+  context_.board.observe({});
+  driver_.reset();  // ends a successor that does not have the turn
+}
+
+Result<std::unique_ptr<Supervisor>> Supervisor::open(Options options,
+                                                     LogSink log) {
+  std::unique_ptr<Supervisor> supervisor{
+      new Supervisor{std::move(options), std::move(log)}};
+  if (auto prepared = supervisor->prepare(); !prepared) return prepared.error();
+  return supervisor;
+}
+
+Result<void> Supervisor::prepare() {
+  if (auto sockets = os::start_sockets(); !sockets) return sockets.error();
+  auto store = release::Store::open(options_.state_folder);
+  if (!store) return store.error();
+  context_.store.emplace(std::move(*store));
+  context_.launched.arguments = options_.program;
+  context_.launched.folder = options_.folder;
+  context_.launched.environment = os::own_environment();
+  for (const auto& variable : options_.environment) {
+    context_.launched.environment.push_back(variable);
+  }
+  if (const auto current = context_.store->current()) {
+    context_.generation = current->generation;
+    context_.release = current->release;
+  }
+  // One that cannot be started at all is told before anything is opened.
+  if (auto order = last_good(); !order) return order.error();
+  for (const auto& [name, address] : options_.listeners) {
+    if (auto claimed = listeners_.claim(name, address); !claimed) {
+      return claimed.error();
+    }
+  }
+  context_.board.change([&](Status& status) {
+    status.generation = context_.generation;
+    status.release = context_.release;
+  });
+  return {};
+}
+
+void Supervisor::run() {
+  boost::asio::post(context_.io, [this] { start(); });
+  context_.io.run();
+}
+
+// start and restart ----------------------------------------------------------
+
+// What was committed last; before that, what the artifact is now.
+Result<upgrade::Order> Supervisor::last_good() const {
+  upgrade::Order order;
+  if (!options_.artifact.empty()) {
+    order.request.skip_build = true;
+    order.request.force = true;
+    order.release = context_.store->find(context_.release);
+    if (order.release) return order;
+    std::error_code ignored;
+    if (std::filesystem::exists(options_.artifact, ignored)) return order;
+    if (options_.build.arguments.empty()) {
+      return Error{errc::artifact_missing, text::utf8(options_.artifact)};
+    }
+    order.request.skip_build = false;
+    return order;
+  }
+  auto program = build::locate(
+      {options_.program, options_.folder, context_.launched.environment},
+      context_.launched.environment);
+  if (!program) return program.error();
+  order.release = release::Release{{}, std::move(*program)};
+  return order;
+}
+
+void Supervisor::start() {
+  if (stopping_ || incumbent_ || !driver_->idle()) return;
+  auto order = last_good();
+  if (!order) return schedule_restart(order.error().text());
+  driver_->request(std::move(*order), {}, [](const Outcome&) {});
+}
+
+void Supervisor::schedule_restart(const std::string& why) {
+  const auto delay = policy_.ended(steady_clock::now(), std::random_device{}());
+  if (!delay) {
+    context_.log(LogLevel::error,
+                 "crash loop, held until the operator acts: generation=",
+                 context_.generation, " reason=\"", text::printable(why), '"');
+    return;
+  }
+  context_.log(LogLevel::warning, "restart in ", delay->count(),
+               " ms: reason=\"", text::printable(why), '"');
+  restart_timer_.arm(*delay, [this] { start(); });
+}
+
+void Supervisor::incumbent_ended(const std::string& status) {
+  context_.log(LogLevel::warning, "generation ", context_.generation, " (pid ",
+               pid(), ") ended: ", status);
+  // It is what is calling.
+  boost::asio::post(context_.io,
+                    [gone = std::shared_ptr{std::move(incumbent_)}] {});
+  context_.board.change([](Status& board) { board.pid = 0; });
+  const bool was_idle = driver_->idle();
+  driver_->incumbent_gone(status);
+  if (was_idle && !stopping_) schedule_restart(status);
+}
+
+// It runs, but no turn can be asked of it: it leaves, and another is started.
+void Supervisor::incumbent_lost(const Error& error) {
+  if (!incumbent_) return;
+  context_.log(LogLevel::error, "generation ", context_.generation,
+               " cannot be reached, ending it: reason=\"", error.text(), '"');
+  if (auto asked = incumbent_->process()->ask_to_stop(); !asked) {
+    context_.log(LogLevel::debug, asked.error().text());
+  }
+  restart_timer_.arm(options_.deadlines.grace, [this] {
+    if (incumbent_) incumbent_->kill();
+  });
+}
+
+// requests -------------------------------------------------------------------
+
+void Supervisor::upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end) {
+  if (order.request.end_probation && driver_->phase() == Phase::probation &&
+      !waiting_) {
+    waiting_ = [this, order = std::move(order), on_line = std::move(on_line),
+                on_end = std::move(on_end)] {
+      upgrade(order, on_line, on_end);
+    };
+    return driver_->end_probation();
+  }
+  if (driver_->idle()) {
+    restart_timer_.disarm();
+    policy_.forgive();
+  }
+  // A program without an artifact is started anew as it is.
+  if (options_.artifact.empty() && !order.artifact && !order.release) {
+    auto program = last_good();
+    if (!program) {
+      return driver_->refuse(on_end, errc::artifact_missing,
+                             program.error().text());
+    }
+    order.release = std::move(program->release);
+  }
+  driver_->request(std::move(order), std::move(on_line), std::move(on_end));
+}
+
+void Supervisor::rollback(std::string release, OnLine on_line, OnEnd on_end) {
+  auto found = release == "previous" ? context_.store->previous()
+                                     : context_.store->find(release);
+  if (!found) {
+    return driver_->refuse(
+        on_end, errc::artifact_missing,
+        release == "previous"
+            ? std::string{"no release was committed before this one"}
+            : text::cat("release ", text::printable(release), " is not kept"));
+  }
+  upgrade::Order order;
+  order.request.force = true;
+  order.release = std::move(found);
+  upgrade(std::move(order), std::move(on_line), std::move(on_end));
+}
+
+void Supervisor::stop(StopMode mode) {
+  stop_mode_ = mode;
+  restart_timer_.disarm();
+  if (std::exchange(stopping_, true)) {
+    // Said again: what still drains is to hurry.
+    if (mode == StopMode::now) departures_.hurry();
+    return;
+  }
+  driver_->stop();
+}
+
+void Supervisor::run_waiting() {
+  if (auto waiting = std::exchange(waiting_, {})) {
+    boost::asio::post(context_.io, std::move(waiting));
+  }
+}
+
+// Host -----------------------------------------------------------------------
+
+std::optional<std::string> Supervisor::why_not() const { return {}; }
+
+os::ProcessId Supervisor::pid() const {
+  return incumbent_ ? incumbent_->process()->id() : 0;
+}
+
+std::unique_ptr<upgrade::Generation> Supervisor::make_successor(
+    upgrade::Generation::Tell tell) {
+  return std::make_unique<handover::GenerationLink>(
+      context_, listeners_, departures_, std::move(tell));
+}
+
+void Supervisor::pause(const upgrade::Generation& successor,
+                       std::function<void()> done) {
+  if (!incumbent_) return done();
+  incumbent_->pause(successor, std::move(done));
+}
+
+void Supervisor::resume() {
+  if (incumbent_) incumbent_->resume();
+}
+
+void Supervisor::succeed(std::unique_ptr<upgrade::Generation> successor,
+                         const release::Release& release) {
+  auto old = std::move(incumbent_);
+  const std::uint32_t old_number = context_.generation++;
+  incumbent_ = std::move(successor);
+  context_.release = release.id;
+  policy_.committed(steady_clock::now());
+  keep_listeners(*incumbent_);
+  incumbent_->serve({
+      [this](const std::string& status) { incumbent_ended(status); },
+      [this](const Error& error) { incumbent_lost(error); },
+      [this](UpgradeRequest request, OnLine on_line, OnEnd on_end) {
+        upgrade({request, {}, {}, {}}, std::move(on_line), std::move(on_end));
+      },
+      [this] { abort(); },
+      [this] { stop(StopMode::drain); },
+  });
+  context_.board.change([&](Status& status) {
+    status.generation = context_.generation;
+    status.pid = pid();
+    status.release = context_.release;
+    status.phase = old ? Phase::drain : Phase::idle;
+  });
+  if (old) watch_leave(std::move(old), old_number);
+  if (!release.id.empty()) {
+    context_.store->prune(departures_.releases_to_keep(), {release.id});
+    auto free = context_.store->release_hold(release.id);
+    if (!free) context_.log(LogLevel::warning, free.error().text());
+  }
+  // Its process may have ended between its commit and this.
+  run_waiting();
+}
+
+// What the generation before did not have, and what this one does not want.
+void Supervisor::keep_listeners(upgrade::Generation& successor) {
+  for (const auto& name : successor.unclaimed()) {
+    const bool configured = std::any_of(
+        options_.listeners.begin(), options_.listeners.end(),
+        [&](const ListenerOption& option) { return option.name == name; });
+    if (!configured) {
+      listeners_.drop(name);
+      continue;
+    }
+    context_.log(LogLevel::warning, "nobody accepts on listener '", name,
+                 "': generation ", context_.generation, " does not take it");
+  }
+  for (auto& opened : successor.take_opened()) {
+    const std::string name = opened.item.name;
+    if (auto kept = listeners_.keep(std::move(opened)); !kept) {
+      context_.log(LogLevel::error, "cannot keep listener '", name,
+                   "': ", kept.error().text());
+    }
+  }
+}
+
+void Supervisor::watch_leave(std::unique_ptr<upgrade::Generation> generation,
+                             std::uint32_t number) {
+  milliseconds drain = options_.deadlines.drain;
+  if (stopping_ && stop_mode_ == StopMode::drain_without_deadline) {
+    drain = kWithoutDeadline;
+  }
+  if (stopping_ && stop_mode_ == StopMode::now) drain = milliseconds{1};
+  generation->drain(drain);
+  auto leaver = upgrade::leaver_of(std::move(generation));
+  leaver.generation = number;
+  leaver.deadline = steady_clock::now() + drain;
+  leaver.grace = options_.deadlines.grace;
+  leaver.on_gone = [this] { one_has_left(); };
+  departures_.watch(std::move(leaver));
+}
+
+void Supervisor::one_has_left() {
+  if (stopping_ && !incumbent_ && driver_->left() && departures_.count() == 0) {
+    context_.io.stop();
+    return;
+  }
+  context_.board.change([](Status& status) {
+    if (status.phase == Phase::drain) status.phase = Phase::idle;
+  });
+}
+
+void Supervisor::leave() {
+  stopping_ = true;
+  if (incumbent_) watch_leave(std::move(incumbent_), context_.generation);
+  if (stop_mode_ == StopMode::now) departures_.hurry();
+  boost::asio::post(context_.io, [this] { one_has_left(); });
+}
+
+void Supervisor::ended(const Outcome& outcome) {
+  run_waiting();
+  if (incumbent_ || stopping_) return;
+  schedule_restart(outcome.reason);
+}
+
+}  // namespace relaunch::supervisor

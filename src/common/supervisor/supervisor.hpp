@@ -1,0 +1,101 @@
+// Holds the listeners and replaces generations below it, in a process that
+// stays the same.
+//
+// - A start is an upgrade from nobody, with the same phases and deadlines.
+// - A generation that ends without being told to is started again from the
+//   committed release, later and later; a crash loop is held.
+// - The listeners stay open as long as this process runs: connections wait.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/supervisor/options.hpp"
+#include "common/supervisor/restart_policy.hpp"
+#include "common/upgrade/context.hpp"
+#include "common/upgrade/coordinator_driver.hpp"
+#include "common/upgrade/deadline_timer.hpp"
+#include "common/upgrade/departures.hpp"
+#include "common/upgrade/host.hpp"
+
+namespace relaunch::supervisor {
+
+enum class StopMode {
+  drain,                   ///< each generation has the drain deadline
+  drain_without_deadline,  ///< as long as it takes
+  now,                     ///< asked at once, and killed after the grace
+};
+
+/// Everything on one thread: that of run().
+class Supervisor final : private upgrade::Host {
+ public:
+  using OnLine = upgrade::CoordinatorDriver::OnLine;
+  using OnEnd = upgrade::CoordinatorDriver::OnEnd;
+
+  /// Opens the state folder and the listeners; nothing is started. Errors: of
+  /// the state folder, a listener that cannot be had, a program that does not
+  /// exist.
+  static Result<std::unique_ptr<Supervisor>> open(Options options, LogSink log);
+  ~Supervisor() override;
+
+  /// Starts the first generation and returns when it has been stopped and
+  /// every generation has left.
+  void run();
+  boost::asio::io_context& io() { return context_.io; }
+
+  void upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end);
+  /// To a kept release; "previous": the one that was committed before.
+  void rollback(std::string release, OnLine on_line, OnEnd on_end);
+  void abort() { driver_->abort(); }
+  void stop(StopMode mode);
+  Status status() const { return context_.board.read(); }
+
+ private:
+  Supervisor(Options options, LogSink log);
+
+  Result<void> prepare();
+  Result<upgrade::Order> last_good() const;
+  void start();
+  void schedule_restart(const std::string& why);
+  void incumbent_ended(const std::string& status);
+  void incumbent_lost(const Error& error);
+  void keep_listeners(upgrade::Generation& successor);
+  void watch_leave(std::unique_ptr<upgrade::Generation> generation,
+                   std::uint32_t number);
+  void one_has_left();
+  void run_waiting();
+
+  // Host.
+  std::optional<std::string> why_not() const override;
+  os::ProcessId pid() const override;
+  std::unique_ptr<upgrade::Generation> make_successor(
+      upgrade::Generation::Tell tell) override;
+  void pause(const upgrade::Generation& successor,
+             std::function<void()> done) override;
+  void resume() override;
+  void succeed(std::unique_ptr<upgrade::Generation> successor,
+               const release::Release& release) override;
+  void leave() override;
+  void ended(const Outcome& outcome) override;
+
+  Options options_;
+  upgrade::Context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
+      work_;
+  handover::ListenerSet listeners_;
+  upgrade::Departures departures_;
+  RestartPolicy policy_;
+  upgrade::DeadlineTimer restart_timer_;
+  std::unique_ptr<upgrade::CoordinatorDriver> driver_;
+  std::unique_ptr<upgrade::Generation> incumbent_;
+  /// Asked for in probation, and begun when that has ended.
+  std::function<void()> waiting_;
+  StopMode stop_mode_ = StopMode::drain;
+  bool stopping_ = false;
+};
+
+}  // namespace relaunch::supervisor
