@@ -81,6 +81,30 @@ fs::path folder_of(const fs::path& file) {
   return parent.empty() ? fs::path{"."} : parent;
 }
 
+enum class Purpose { state, show };
+
+Result<void> replace(const fs::path& file, std::string_view bytes,
+                     Purpose purpose) {
+  const fs::path name = temporary_name(file);
+  ::unlink(name.c_str());  // of a process that had our number before
+  const Handle open = open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!open) return failed("write", file, "make a temporary file");
+  Unfinished temporary{name};
+  if (!write_all(open.get(), bytes)) return failed("write", file, "write");
+  if (purpose == Purpose::show && ::fchmod(open.get(), 0644) != 0) {
+    return failed("write", file, "fchmod");
+  }
+  if (purpose == Purpose::state &&
+      (fault("file.sync") || ::fsync(open.get()) != 0)) {
+    return failed("write", file, "fsync");
+  }
+  if (fault("file.rename") || ::rename(name.c_str(), file.c_str()) != 0) {
+    return failed("write", file, "rename");
+  }
+  temporary.finish();
+  return {};
+}
+
 bool is_unsupported(int error) {
   return error == EXDEV || error == EINVAL || error == ENOSYS ||
          error == EOPNOTSUPP || error == EBADF || error == EPERM;
@@ -197,20 +221,14 @@ Result<std::string> read_file(const fs::path& file, std::size_t limit) {
 }
 
 Result<void> write_durably(const fs::path& file, std::string_view bytes) {
-  const fs::path name = temporary_name(file);
-  ::unlink(name.c_str());  // of a process that had our number before
-  const Handle open = open_file(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  if (!open) return failed("write", file, "make a temporary file");
-  Unfinished temporary{name};
-  if (!write_all(open.get(), bytes)) return failed("write", file, "write");
-  if (fault("file.sync") || ::fsync(open.get()) != 0) {
-    return failed("write", file, "fsync");
+  if (auto written = replace(file, bytes, Purpose::state); !written) {
+    return written;
   }
-  if (fault("file.rename") || ::rename(name.c_str(), file.c_str()) != 0) {
-    return failed("write", file, "rename");
-  }
-  temporary.finish();
   return sync_folder(folder_of(file));
+}
+
+Result<void> publish_file(const fs::path& file, std::string_view bytes) {
+  return replace(file, bytes, Purpose::show);
 }
 
 Result<void> copy_file(const fs::path& from, const fs::path& to) {

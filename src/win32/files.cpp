@@ -186,6 +186,10 @@ Result<void> write_durably(const fs::path& file, std::string_view bytes) {
   return result;
 }
 
+Result<void> publish_file(const fs::path& file, std::string_view bytes) {
+  return write_durably(file, bytes);
+}
+
 Result<void> copy_file(const fs::path& from, const fs::path& to) {
   if (!fault("file.copy") && CopyFileW(from.c_str(), to.c_str(), TRUE))
     return {};

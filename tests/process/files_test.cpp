@@ -47,6 +47,21 @@ TEST(Files, DurableWriteThatFailsLeavesTheOldFileAndNoOther) {
   EXPECT_EQ(entries_in(scratch.path()), 1u);
 }
 
+TEST(Files, PublishedFileReplacesTheOldOneAndIsForEverybodyToRead) {
+  const ScratchFolder scratch;
+  const auto file = scratch / "relaunch.prom";
+  ASSERT_TRUE(os::write_durably(file, "old"));
+  ASSERT_TRUE(os::publish_file(file, "new"));
+  EXPECT_EQ(file_content(file), "new");
+  EXPECT_EQ(entries_in(scratch.path()), 1u);
+  if (has_mode_bits()) {
+    EXPECT_EQ(fs::status(file).permissions(),
+              fs::perms::owner_read | fs::perms::owner_write |
+                  fs::perms::group_read | fs::perms::others_read);
+  }
+  EXPECT_FALSE(os::publish_file(scratch / "missing" / "x", "new"));
+}
+
 TEST(Files, ReaderSeesTheOldOrTheNewBytesDuringDurableWrites) {
   const ScratchFolder scratch;
   const auto file = scratch / "state.json";

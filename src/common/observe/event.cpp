@@ -2,12 +2,11 @@
 
 #include <array>
 #include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
 #include <cstdio>
 #include <ctime>
-#include <limits>
 
 #include "common/base/text.hpp"
+#include "common/observe/json_reader.hpp"
 
 namespace relaunch::observe {
 namespace {
@@ -77,39 +76,6 @@ void put(json::object& out, std::string_view key, std::uint64_t value) {
 void put(json::object& out, std::string_view key, std::string_view value) {
   if (!value.empty()) out[key] = text::printable(value);
 }
-
-/// Members of an object that somebody else may have written.
-class Reader {
- public:
-  explicit Reader(const json::object& in) : in_(in) {}
-
-  bool fine() const { return fine_; }
-
-  void get(std::string_view key, std::string& out) {
-    const json::value* value = in_.if_contains(key);
-    if (value == nullptr) return;
-    const json::string* string = value->if_string();
-    if (string == nullptr) {
-      fine_ = false;
-    } else {
-      out.assign(string->data(), string->size());
-    }
-  }
-
-  template <typename Number>
-  bool get(std::string_view key, Number& out) {
-    const json::value* value = in_.if_contains(key);
-    if (value == nullptr) return false;
-    boost::system::error_code failure;
-    out = value->to_number<Number>(failure);
-    if (failure) fine_ = false;
-    return !failure;
-  }
-
- private:
-  const json::object& in_;
-  bool fine_ = true;
-};
 
 std::optional<LogLevel> level_named(std::string_view name) {
   for (std::size_t i = 0; i < kLevels.size(); ++i) {
@@ -216,7 +182,7 @@ json::object to_json(const Event& event) {
 }
 
 std::optional<Event> event_from_json(const json::object& object) {
-  Reader in{object};
+  JsonReader in{object};
   Event event;
   std::string time;
   std::string level = "info";
@@ -230,8 +196,8 @@ std::optional<Event> event_from_json(const json::object& object) {
   in.get("upgrade", event.upgrade);
   in.get("generation", event.generation);
   in.get("pid", event.pid);
-  std::int64_t duration = 0;
-  if (in.get("duration_ms", duration)) event.duration = Milliseconds{duration};
+  Milliseconds duration{0};
+  if (in.get("duration_ms", duration)) event.duration = duration;
   const bool numbered = in.get("sequence", event.sequence);
   const auto when = from_timestamp(time);
   const auto weight = level_named(level);

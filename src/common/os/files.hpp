@@ -29,6 +29,11 @@ Result<std::string> read_file(const fs::path& file, std::size_t limit);
 /// error the old file is untouched and no temporary file is left.
 Result<void> write_durably(const fs::path& file, std::string_view bytes);
 
+/// The same for a file that others only look at and that can be written anew:
+/// on POSIX not synced, and anybody may read it. Windows: the same as above,
+/// with the rights of its folder.
+Result<void> publish_file(const fs::path& file, std::string_view bytes);
+
 /// Copies bytes and mode to a new file that must not exist. A file system that
 /// can shares the blocks (FICLONE); never a hard link, since a write in place
 /// would change the copy too. Linux file capabilities are copied, or it fails:
