@@ -223,8 +223,18 @@ bool may_break_away() {
 // a console that is not seen, for them to share; who is only the next of us
 // gets what we have, or none if we have none.
 DWORD console_flags(const LaunchRequest& request) {
-  const bool have_console = GetConsoleCP() != 0;
+  switch (request.console) {
+    case Console::own:
+      return CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP;
+    case Console::own_for_ctrl_c:
+      return CREATE_NO_WINDOW;
+    case Console::none:
+      return DETACHED_PROCESS;
+    case Console::shared:
+      break;
+  }
   if (request.own_tree) return CREATE_NO_WINDOW;
+  const bool have_console = GetConsoleCP() != 0;
   if (!have_console) return DETACHED_PROCESS;
   return request.output == kNoHandle ? 0 : CREATE_NO_WINDOW;
 }

@@ -42,6 +42,17 @@ struct PassedHandle {
   native_handle handle = kNoHandle;  ///< borrowed
 };
 
+/// Windows; a console is nothing that a POSIX program is stopped by.
+enum class Console {
+  shared,  ///< ours, or none if we have none
+  none,
+  /// One of its own that nobody sees, and a process group of its own, which
+  /// Ctrl+Break reaches by itself: see console_event.hpp.
+  own,
+  /// The same without a group, in which Ctrl+C would do nothing.
+  own_for_ctrl_c,
+};
+
 struct LaunchRequest {
   std::filesystem::path executable;    ///< started as it is, no search path
   std::vector<std::string> arguments;  ///< the name first; UTF-8
@@ -55,6 +66,7 @@ struct LaunchRequest {
   /// they end with this process on Windows (job object). Not for a successor:
   /// it would end with its incumbent.
   bool own_tree = false;
+  Console console = Console::shared;
   /// Its exit status is told also if the host program takes it away. POSIX: a
   /// shell starts it and tells; what a signal ended has exit code 128 and more.
   bool sure_status = false;

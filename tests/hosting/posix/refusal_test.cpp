@@ -1,6 +1,7 @@
 // What another system has is refused in one clear line.
 #include <gtest/gtest.h>
 
+#include "common/supervisor/console_stop.hpp"
 #include "common/supervisor/listener_service.hpp"
 
 namespace relaunch::test {
@@ -15,6 +16,17 @@ TEST(NotHere, ListenersAreNotGivenByTheProtocolForWindows) {
             "cannot give listeners by the protocol of systemfd: it is for "
             "Windows, here a program gets them as LISTEN_FDS: Operation not "
             "supported (generic:95)");
+}
+
+TEST(NotHere, NoProgramIsStoppedByAConsole) {
+  boost::asio::io_context io;
+  const auto stop = supervisor::ConsoleStop::start(
+      io, {}, os::ConsoleEvent::ctrl_break, [](const Result<void>&) {});
+  ASSERT_FALSE(stop);
+  EXPECT_EQ(stop.error().text(),
+            "cannot stop a program by its console: it is for Windows, here a "
+            "program is stopped by a signal: Operation not supported "
+            "(generic:95)");
 }
 
 }  // namespace
