@@ -127,6 +127,7 @@ bool move_up(int& handle, int above) {
 bool place_handles(SpawnPlan& plan) {
   const int next = kFirstPassed + static_cast<int>(plan.handles.size());
   if (!move_up(plan.output, next)) return false;
+  if (!move_up(plan.error, next)) return false;
   for (int& handle : plan.handles) {
     if (!move_up(handle, next)) return false;
   }
@@ -155,7 +156,8 @@ bool place_streams(const SpawnPlan& plan) {
     return true;
   }
   if (::dup2(plan.output, STDOUT_FILENO) < 0) return false;
-  if (::dup2(plan.output, STDERR_FILENO) < 0) return false;
+  const int error = plan.error < 0 ? plan.output : plan.error;
+  if (::dup2(error, STDERR_FILENO) < 0) return false;
   const int empty = ::open("/dev/null", O_RDONLY);
   if (empty < 0) return false;
   return empty == STDIN_FILENO || ::dup2(empty, STDIN_FILENO) == STDIN_FILENO;

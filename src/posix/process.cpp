@@ -313,6 +313,7 @@ Result<Process> launch(const LaunchRequest& request) {
   plan.arguments = arguments.data();
   plan.environment = variables.data();
   plan.output = request.output;
+  plan.error = request.error;
   plan.new_session = request.own_tree;
 
   if (fault("process.launch")) {

@@ -17,6 +17,7 @@ struct SpawnPlan {
   /// Become 3, 4, … in the child; may be changed by the child.
   std::vector<int> handles;
   int output = -1;  ///< standard output and error, or -1: as they are
+  int error = -1;   ///< standard error, or -1: as the output
   bool new_session = false;
 };
 

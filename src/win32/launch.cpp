@@ -149,8 +149,10 @@ Result<StandardStreams> captured_streams(const LaunchRequest& request,
   }
   auto output = inheritance.add(request.output);
   if (!output) return output.error();
-  return StandardStreams{inheritance.keep(std::move(nothing)), *output,
-                         *output};
+  auto error =
+      request.error == kNoHandle ? output : inheritance.add(request.error);
+  if (!error) return error.error();
+  return StandardStreams{inheritance.keep(std::move(nothing)), *output, *error};
 }
 
 // A program without a console, or one that closed its streams, has none to

@@ -68,12 +68,11 @@ std::wstring unguessable_name() {
 
 }  // namespace
 
-Result<PipePair> make_pipe(DWORD access, DWORD client_flags) {
+Result<PipePair> make_pipe(DWORD access, DWORD client_flags, DWORD buffer) {
   auto descriptor = owner_only();
   if (!descriptor) return descriptor.error();
   SECURITY_ATTRIBUTES security{sizeof security, descriptor->get(), FALSE};
   const std::wstring name = unguessable_name();
-  constexpr DWORD kBuffer = 64 * 1024;
   if (fault(access == PIPE_ACCESS_DUPLEX ? "channel.pair" : "output.open")) {
     return failure("cannot make a pipe: CreateNamedPipeW");
   }
@@ -83,7 +82,7 @@ Result<PipePair> make_pipe(DWORD access, DWORD client_flags) {
       access | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
       PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT |
           PIPE_REJECT_REMOTE_CLIENTS,
-      1, kBuffer, kBuffer, 0, &security)};
+      1, buffer, buffer, 0, &security)};
   if (!pair.server) return failure("cannot make a pipe: CreateNamedPipeW");
   const DWORD rights = access == PIPE_ACCESS_DUPLEX
                            ? GENERIC_READ | GENERIC_WRITE

@@ -68,6 +68,7 @@ struct PipePair {
 };
 /// `access`: PIPE_ACCESS_DUPLEX or PIPE_ACCESS_INBOUND. `client_flags`:
 /// FILE_FLAG_OVERLAPPED or none.
-Result<PipePair> make_pipe(DWORD access, DWORD client_flags);
+Result<PipePair> make_pipe(DWORD access, DWORD client_flags,
+                           DWORD buffer = 64 * 1024);
 
 }  // namespace relaunch::os::win32

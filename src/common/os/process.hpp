@@ -62,6 +62,8 @@ struct LaunchRequest {
   /// Standard output and error; kNoHandle: the child inherits all three
   /// standard streams. Otherwise its standard input is empty.
   native_handle output = kNoHandle;
+  /// Standard error, if it is not to go where the output goes.
+  native_handle error = kNoHandle;
   /// The child and all its descendants can be killed together (kill_tree), and
   /// they end with this process on Windows (job object). Not for a successor:
   /// it would end with its incumbent.
