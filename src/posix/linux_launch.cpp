@@ -169,6 +169,16 @@ bool close_the_rest(const SpawnPlan& plan) {
   return ::syscall(SYS_close_range, next, ~0U, 0) == 0;
 }
 
+void write_own_number(char* text) {
+  char digits[kNumberRoom];
+  std::size_t count = 0;
+  for (auto rest = static_cast<unsigned>(::getpid()); rest != 0; rest /= 10) {
+    digits[count++] = static_cast<char>('0' + rest % 10);
+  }
+  while (count != 0) *text++ = digits[--count];
+  *text = '\0';
+}
+
 // Comes back only with the step that failed, and errno.
 SpawnStep become_program(SpawnPlan& plan) {
   reset_signals();
@@ -177,6 +187,7 @@ SpawnStep become_program(SpawnPlan& plan) {
   if (!close_the_rest(plan)) return SpawnStep::handles;
   if (plan.folder && ::chdir(plan.folder) != 0) return SpawnStep::folder;
   if (plan.new_session && ::setsid() < 0) return SpawnStep::session;
+  if (plan.own_number) write_own_number(plan.own_number);
   ::execve(plan.executable, plan.arguments, plan.environment);
   return SpawnStep::exec;
 }

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
 
 #include "common/base/text.hpp"
@@ -101,6 +102,29 @@ Result<Address> check_listener(native_socket listener,
     return refused(cat("it listens on ", actual->text()));
   }
   return actual;
+}
+
+Result<bool> is_listening(native_socket listener) {
+  const auto accepting = read_option(listener, SO_ACCEPTCONN);
+  if (!accepting) return accepting.error();
+  return *accepting != 0;
+}
+
+// shutdown() has taken it back to the state of a fresh socket, but for a port
+// that was asked for by its number. A bound socket answers EINVAL to bind.
+// https://elixir.bootlin.com/linux/v6.1/source/net/ipv4/tcp.c#L2697
+Result<void> listen_again(native_socket listener, const Address& address) {
+  const auto failed = [&address](const char* call) {
+    return Error{last_socket_error(),
+                 cat("cannot listen on ", address.text(), " again: ", call)};
+  };
+  if (::bind(listener, static_cast<const sockaddr*>(address.native()),
+             static_cast<socklen_t>(address.native_size())) != 0 &&
+      errno != EINVAL) {
+    return failed("bind");
+  }
+  if (::listen(listener, INT_MAX) != 0) return failed("listen");
+  return {};
 }
 
 }  // namespace relaunch::os

@@ -15,11 +15,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
+#include "posix/activation.hpp"
 #include "posix/posix.hpp"
 #include "posix/spawn.hpp"
 
@@ -44,6 +47,17 @@ Result<void> signal_process(const Process& process, int signal,
   if (send_signal(process.handle(), signal) == 0 || errno == ESRCH) return {};
   return Error{last_error(), cat("cannot ", verb, " process ", process.id(),
                                  ": pidfd_send_signal")};
+}
+
+std::optional<int> stop_signal_number(std::string_view name) {
+  constexpr std::pair<std::string_view, int> kSignals[] = {
+      {"TERM", SIGTERM}, {"INT", SIGINT},   {"QUIT", SIGQUIT},  {"HUP", SIGHUP},
+      {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"WINCH", SIGWINCH}};
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  for (const auto& [known, number] : kSignals) {
+    if (known == name) return number;
+  }
+  return std::nullopt;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -84,9 +98,6 @@ std::string_view name_of(SpawnStep step) {
   }
   return "exec";
 }
-
-// What the first passed descriptor is in the child.
-constexpr int kFirstPassed = 3;
 
 // Whoever ignores SIGCHLD, or waits for every child, has the status of our
 // children too. So a shell waits for this one, and tells on its descriptor 3.
@@ -244,6 +255,20 @@ Result<void> Process::ask_to_stop() const {
   return signal_process(*this, SIGTERM, "stop");
 }
 
+Result<void> Process::ask_to_stop(std::string_view signal) const {
+  const auto number = stop_signal_number(signal);
+  if (!number) {
+    return Error{errc::invalid_argument,
+                 cat("cannot stop process ", id_, ": signal '",
+                     text::printable(signal), "'")};
+  }
+  return signal_process(*this, *number, "stop");
+}
+
+bool is_stop_signal(std::string_view signal) {
+  return stop_signal_number(signal).has_value();
+}
+
 Result<void> Process::kill() const {
   return signal_process(*this, SIGKILL, "kill");
 }
@@ -280,12 +305,12 @@ Result<Process> launch(const LaunchRequest& request) {
     told = std::move(*pipe);
     plan.handles.push_back(told.writer.get());
   }
+  if (auto added = add_listeners(request, plan, environment); !added) {
+    return added.error();
+  }
   for (const auto& passed : request.handles) {
-    const auto number = kFirstPassed + plan.handles.size();
-    std::erase_if(environment, [&](const std::string& entry) {
-      return entry.starts_with(passed.variable + "=");
-    });
-    environment.push_back(cat(passed.variable, "=", number));
+    set_variable(environment, passed.variable,
+                 cat(kFirstPassed + plan.handles.size()));
     plan.handles.push_back(passed.handle);
   }
   if (!is_expressible(request, environment)) {
@@ -312,6 +337,7 @@ Result<Process> launch(const LaunchRequest& request) {
   plan.folder = folder.empty() ? nullptr : folder.c_str();
   plan.arguments = arguments.data();
   plan.environment = variables.data();
+  plan.own_number = own_number(request, environment);
   plan.output = request.output;
   plan.error = request.error;
   plan.new_session = request.own_tree;

@@ -1,6 +1,7 @@
 // The one step of a launch that the systems do differently.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "common/os/handle.hpp"
@@ -16,10 +17,16 @@ struct SpawnPlan {
   char* const* environment = nullptr;
   /// Become 3, 4, … in the child; may be changed by the child.
   std::vector<int> handles;
+  /// Where the child writes its own number into the environment, as decimal
+  /// digits and a zero; null: nowhere. Nobody else knows it before exec.
+  char* own_number = nullptr;
   int output = -1;  ///< standard output and error, or -1: as they are
   int error = -1;   ///< standard error, or -1: as the output
   bool new_session = false;
 };
+
+/// Room for what is written to SpawnPlan::own_number.
+inline constexpr std::size_t kNumberRoom = 16;
 
 /// How far a child came that could not start.
 enum class SpawnStep : int { clone, handles, streams, folder, session, exec };

@@ -355,6 +355,11 @@ Result<void> confine(const LaunchRequest& request, const Started& started,
 }  // namespace
 
 Result<Process> launch(const LaunchRequest& request) {
+  if (!request.listeners.empty()) {
+    return refused(request,
+                   "listeners cannot be passed by the systemd protocol: this "
+                   "system has no such thing");
+  }
   if (is_batch_file(request.executable)) {
     return refused(request,
                    "arguments of a batch file cannot be quoted safely; "

@@ -156,4 +156,16 @@ Result<Address> check_listener(native_socket listener,
   return actual;
 }
 
+Result<bool> is_listening(native_socket listener) {
+  const auto accepting = option(listener, SO_ACCEPTCONN, "SO_ACCEPTCONN");
+  if (!accepting) return accepting.error();
+  return *accepting != 0;
+}
+
+// It stays bound, whatever was done to it.
+Result<void> listen_again(native_socket listener, const Address& address) {
+  if (listen(listener, kLargestQueue) == 0) return {};
+  return cannot_listen(address, "listen, again");
+}
+
 }  // namespace relaunch::os

@@ -1,7 +1,9 @@
 #include "common/os/process.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
@@ -44,6 +46,22 @@ Result<void> Process::ask_to_stop() const {
       text::cat("cannot ask process ", id_, " to stop: ",
                 event ? "SetEvent" : "OpenEventW (it takes no stop requests)"),
       code);
+}
+
+Result<void> Process::ask_to_stop(std::string_view signal) const {
+  if (is_stop_signal(signal)) return ask_to_stop();
+  return Error{errc::invalid_argument,
+               text::cat("cannot stop process ", id_, ": signal '",
+                         text::printable(signal), "'")};
+}
+
+// The names are those of POSIX, so that one configuration serves both.
+bool is_stop_signal(std::string_view signal) {
+  constexpr std::string_view kSignals[] = {"TERM", "INT",  "QUIT", "HUP",
+                                           "USR1", "USR2", "WINCH"};
+  if (signal.starts_with("SIG")) signal.remove_prefix(3);
+  return std::find(std::begin(kSignals), std::end(kSignals), signal) !=
+         std::end(kSignals);
 }
 
 Result<void> Process::kill() const {

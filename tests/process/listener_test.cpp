@@ -144,6 +144,28 @@ TEST(Listener, CheckAcceptsWhatWasAnnouncedAndNothingElse) {
   EXPECT_FALSE(os::check_listener(kNoSocket, where(listener)));
 }
 
+TEST(Listener, ListensAgainAtItsAddressAfterItWasShutDown) {
+  const auto listener = open_any();
+  const Address before = where(listener);
+  asio::io_context io;
+  EXPECT_TRUE(os::is_listening(listener.get()).value());
+  shut_down(listener.get());
+  if (!os::is_listening(listener.get()).value()) {
+    const auto again = os::listen_again(listener.get(), before);
+    ASSERT_TRUE(again) << again.error().text();
+  }
+  EXPECT_TRUE(os::is_listening(listener.get()).value());
+  EXPECT_EQ(where(listener).text(), before.text());
+  auto client = connect_to(io, before);
+  serve_one(listener.get(), "again");
+  EXPECT_EQ(read_to_end(io, client), "again");
+}
+
+TEST(Listener, WhatIsNoSocketIsAnErrorAndNotListening) {
+  EXPECT_FALSE(os::is_listening(kNoSocket));
+  EXPECT_FALSE(os::listen_again(kNoSocket, address("tcp://127.0.0.1:0")));
+}
+
 TEST(Listener, QueueHoldsConnectionsThatNobodyAcceptsYet) {
   const auto listener = open_any();
   asio::io_context io;

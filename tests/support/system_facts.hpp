@@ -45,6 +45,8 @@ bool replaces_in_one_step();
 /// For one connection, 20 seconds at most; empty: none came. As a server may
 /// accept on a listener that other processes share.
 os::Socket accept_one(native_socket listener);
+/// shutdown() of both directions, as a program may do that shares it.
+void shut_down(native_socket listener);
 /// Bytes into a channel end, past the Channel.
 bool write_raw(native_handle channel_end, std::string_view bytes);
 

@@ -28,4 +28,12 @@ Result<Address> local_address(native_socket listener);
 /// right family that accepts connections, at that address.
 Result<Address> check_listener(native_socket listener, const Address& expected);
 
+/// Whether it accepts connections. Not so after a program that shares it has
+/// called shutdown(): its queue is gone, and every client is refused. Errors:
+/// it is no socket.
+Result<bool> is_listening(native_socket listener);
+
+/// Makes it listen again, as open_listener() does, at the address where it was.
+Result<void> listen_again(native_socket listener, const Address& address);
+
 }  // namespace relaunch::os

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -53,12 +54,23 @@ enum class Console {
   own_for_ctrl_c,
 };
 
+/// A listening socket that the child is to have by the systemd protocol.
+struct PassedListener {
+  std::string name;                  ///< no ':', no control character
+  native_socket socket = kNoSocket;  ///< borrowed
+};
+
 struct LaunchRequest {
   std::filesystem::path executable;    ///< started as it is, no search path
   std::vector<std::string> arguments;  ///< the name first; UTF-8
   std::filesystem::path folder;        ///< working folder; empty: ours
   Environment environment;             ///< complete; ours is not added
   std::vector<PassedHandle> handles;   ///< beside stdio, nothing else crosses
+  /// They become 3, 4, … with LISTEN_FDS, LISTEN_FDNAMES, and LISTEN_PID that
+  /// has the child's own number; not together with sure_status. Windows has no
+  /// such protocol: errc::invalid_argument.
+  /// https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
+  std::vector<PassedListener> listeners;
   /// Standard output and error; kNoHandle: the child inherits all three
   /// standard streams. Otherwise its standard input is empty.
   native_handle output = kNoHandle;
@@ -100,6 +112,10 @@ class Process {
   /// has StopRequests (see stop_request.hpp). Asking one that has ended is not
   /// an error.
   Result<void> ask_to_stop() const;
+  /// With a signal that the program takes for it: "TERM", "INT", "QUIT", "HUP",
+  /// "USR1", "USR2", "WINCH", also with "SIG" in front. Any other name is
+  /// errc::invalid_argument. Windows, which has no signals: as above.
+  Result<void> ask_to_stop(std::string_view signal) const;
   /// SIGKILL / TerminateProcess(…, kKilledExitCode). Returns before it is
   /// gone. Killing one that has ended is not an error.
   Result<void> kill() const;
@@ -113,6 +129,9 @@ class Process {
   Handle tree_;    ///< Windows: the job object
   Handle status_;  ///< POSIX: where the shell of sure_status tells it
 };
+
+/// May ask_to_stop() be given this name?
+bool is_stop_signal(std::string_view signal);
 
 /// The exit code of a process that was ended by kill() on Windows.
 inline constexpr std::uint32_t kKilledExitCode = 137;

@@ -71,6 +71,8 @@ os::Socket accept_one(native_socket listener) {
   return os::Socket{::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)};
 }
 
+void shut_down(native_socket listener) { ::shutdown(listener, SHUT_RDWR); }
+
 bool write_raw(native_handle channel_end, std::string_view bytes) {
   return ::write(channel_end, bytes.data(), bytes.size()) ==
          static_cast<ssize_t>(bytes.size());

@@ -74,6 +74,8 @@ os::Socket accept_one(native_socket listener) {
   return os::Socket{accept(listener, nullptr, nullptr)};
 }
 
+void shut_down(native_socket listener) { shutdown(listener, SD_BOTH); }
+
 bool write_raw(native_handle channel_end, std::string_view bytes) {
   // The low bit keeps the packet away from a completion port.
   const HANDLE event = CreateEventW(nullptr, TRUE, FALSE, nullptr);
