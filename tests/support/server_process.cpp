@@ -128,6 +128,7 @@ struct ServerProcess::Impl {
   std::condition_variable changed;
   std::vector<std::string> lines;
   std::vector<std::unique_ptr<Member>> members;
+  os::ProcessId supervisor = 0;  ///< 0: there is none
 
   std::thread thread;
 };
@@ -201,9 +202,17 @@ bool ServerProcess::wait_gone(os::ProcessId id, ms deadline) const {
   return impl_->wait(deadline, [&] { return impl_->find(id) == nullptr; });
 }
 
+void ServerProcess::expect_supervisor() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->supervisor = impl_->members.front()->process.id();
+}
+
 bool ServerProcess::wait_alone(os::ProcessId id, ms deadline) const {
-  return impl_->wait(deadline,
-                     [&] { return impl_->living() == std::vector{id}; });
+  return impl_->wait(deadline, [&] {
+    auto living = impl_->living();
+    std::erase(living, impl_->supervisor);
+    return living == std::vector{id};
+  });
 }
 
 std::optional<os::ExitStatus> ServerProcess::first_exit_status() const {

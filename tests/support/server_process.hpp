@@ -45,7 +45,9 @@ class ServerProcess {
   std::vector<os::ProcessId> processes() const;
   std::vector<os::ProcessId> living() const;
   bool wait_gone(os::ProcessId id, ms deadline) const;
-  /// Until exactly this one is left.
+  /// The first process is a supervisor's, and stays.
+  void expect_supervisor();
+  /// Until exactly this one is left, beside a supervisor.
   bool wait_alone(os::ProcessId id, ms deadline) const;
   /// Of the first generation, when it is gone.
   std::optional<os::ExitStatus> first_exit_status() const;

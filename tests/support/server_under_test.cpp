@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 const fs::path kServer{TEST_SERVER};
 const fs::path kBuilder{TEST_BUILDER};
+const fs::path kSupervisor{TEST_SUPERVISOR};
 constexpr std::string_view kOutcome = "outcome: ";
 
 // Short, so that the suite is quick; long enough for a busy machine, where a
@@ -90,13 +91,37 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
   fs::create_directory(folder_ / "faults");
   request_.environment.push_back("RELAUNCH_FAULTS=" +
                                  text::utf8(folder_ / "faults"));
-  process_ = std::make_unique<ServerProcess>(request_);
+  supervised_ = setup.supervised ||
+                os::environment_variable("RELAUNCH_SUPERVISED").has_value();
+  if (supervised_) supervise(setup);
+  begin();
   if (setup.wait_until_serving) wait_until_serving();
+}
+
+// The supervisor has the same settings; the program's own build is not used.
+void ServerUnderTest::supervise(const ServerSetup& setup) {
+  auto program = std::exchange(
+      request_.arguments, {text::utf8(fs::absolute(kSupervisor))});
+  for (const auto& word : program) {
+    if (word.find('=') != word.npos) request_.arguments.push_back(word);
+  }
+  for (const auto& [name, address] : setup.held_listeners) {
+    request_.arguments.push_back(text::cat("listener.", name, '=', address));
+  }
+  request_.arguments.push_back("--");
+  request_.arguments.insert(request_.arguments.end(), program.begin(),
+                            program.end());
+  request_.executable = fs::absolute(kSupervisor);
+}
+
+void ServerUnderTest::begin() {
+  process_ = std::make_unique<ServerProcess>(request_);
+  if (supervised_) process_->expect_supervisor();
 }
 
 void ServerUnderTest::start_again() {
   process_.reset();  // ends whoever is left
-  process_ = std::make_unique<ServerProcess>(request_);
+  begin();
   wait_until_serving();
 }
 
@@ -104,6 +129,11 @@ void ServerUnderTest::wait_until_serving() {
   if (!wait_for_turn(0)) {
     throw std::runtime_error("the server does not serve:\n" +
                              process_->output());
+  }
+  // A generation of a supervisor refuses requests until it is committed.
+  if (supervised_ &&
+      !process_->wait_for_line("upgrade committed", kStepDeadline)) {
+    throw std::runtime_error("no commit:\n" + process_->output());
   }
   find_port();
 }

@@ -35,6 +35,10 @@ struct ServerSetup {
   bool folder_artifact = false;
   /// Its artifact, state folder and build are named as seen from its folder.
   bool relative_paths = false;
+  /// Below a supervisor that holds these listeners; NAME → ADDRESS. Where the
+  /// variable RELAUNCH_SUPERVISED is set, every server is.
+  bool supervised = false;
+  std::map<std::string, std::string> held_listeners{};
   /// Words and "NAME=VALUE" that mean nothing to it.
   std::vector<std::string> more_words{};
   os::Environment more_environment{};
@@ -87,6 +91,7 @@ class ServerUnderTest {
     return folder_ / name;
   }
   std::filesystem::path artifact() const;
+  bool supervised() const { return supervised_; }
 
   /// The next process in this role that comes to this point does what `order`
   /// says (common/os/fault.hpp). "incumbent.launch", "kill".
@@ -130,12 +135,15 @@ class ServerUnderTest {
   LoadPlan load(Connections connections) const;
 
  private:
+  void begin();
+  void supervise(const ServerSetup& setup);
   void wait_until_serving();
 
   ScratchFolder folder_;
   os::LaunchRequest request_;
   std::unique_ptr<ServerProcess> process_;
   std::uint16_t port_ = 0;
+  bool supervised_ = false;
   unsigned censuses_ = 0;
 };
 

@@ -118,6 +118,7 @@ CoordinatorActions Coordinator::in_idle(const CoordinatorEvent& event) {
   failure_.reset();
   lost_.reset();
   awaiting_health_ = probation_over_ = successor_gone_ = recorded_ = false;
+  nobody_serves_ = requested->nobody_serves;
   switch (requested->from) {
     case event::From::launch:
       step_ = Step::launching;
@@ -139,6 +140,7 @@ CoordinatorActions Coordinator::incumbent_gone(
   if (step_ == Step::building || step_ == Step::staging) {
     return end_upgrade({errc::incumbent_exited, gone.status}, false);
   }
+  nobody_serves_ = true;
   return step_ == Step::probation ? commit() : Actions{};
 }
 
@@ -262,6 +264,8 @@ CoordinatorActions Coordinator::in_pausing(const CoordinatorEvent& event) {
 CoordinatorActions Coordinator::in_switching(const CoordinatorEvent& event) {
   if (as<event::SuccessorServing>(event)) {
     step_ = Step::probation;
+    // Nobody could take the turn back: what serves is all there is.
+    if (nobody_serves_) return commit();
     CoordinatorActions actions{arm(Wait::probation)};
     add(actions, ask_health());
     return actions;

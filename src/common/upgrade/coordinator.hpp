@@ -58,6 +58,7 @@ enum class From {
 };
 struct Requested {
   From from = From::build;
+  bool nobody_serves = false;  ///< a start: there is nobody to go back to
 };
 struct Built {
   std::optional<Error> error;
@@ -264,6 +265,7 @@ class Coordinator {
   Error expired_error() const;
 
   bool stays_ = false;
+  bool nobody_serves_ = false;  ///< but the successor
   Step step_ = Step::idle;
   std::optional<Failure> failure_;
   std::optional<Error> lost_;

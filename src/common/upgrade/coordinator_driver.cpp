@@ -64,7 +64,7 @@ void CoordinatorDriver::request(Order order, OnLine on_line, OnEnd on_end) {
   attempt_->on_line = std::move(on_line);
   attempt_->on_end = std::move(on_end);
   attempt_->began = steady_clock::now();
-  feed(event::Requested{from});
+  feed(event::Requested{from, host_.pid() == 0});
 }
 
 event::From CoordinatorDriver::begins_at(const Order& order) const {
