@@ -48,6 +48,7 @@
 #include "common/base/text.hpp"
 #include "common/os/system.hpp"
 #include "greeting.hpp"
+#include "programs/census.hpp"
 #include "programs/host_habits.hpp"
 #include "programs/hostile.hpp"
 #include "programs/recipe.hpp"
@@ -91,13 +92,7 @@ Options read_options(const Settings& settings, boost::asio::io_context& io) {
   options.log = [](LogLevel, std::string_view line) {
     say("log: " + std::string(line));
   };
-  options.on_launch = [](const LaunchPlan& plan) {
-    const OwnFacts facts = own_facts();
-    say(text::cat("census handles=", facts.handles, " threads=", facts.threads,
-                  " resident_kib=", facts.resident_kib,
-                  " variables=", plan.environment.size(),
-                  " arguments=", plan.arguments.size()));
-  };
+  options.on_launch = [](const LaunchPlan& plan) { say(census_line(plan)); };
   options.handle_stop_requests = find(recipe, "signals") == nullptr;
   return options;
 }

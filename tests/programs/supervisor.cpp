@@ -12,6 +12,7 @@
 #include "common/os/fault.hpp"
 #include "common/os/stop_request.hpp"
 #include "common/os/system.hpp"
+#include "programs/census.hpp"
 #include "programs/settings.hpp"
 
 namespace relaunch::test {
@@ -61,6 +62,10 @@ int run() {
     return 1;
   }
   supervisor::Supervisor& supervisor = **opened;
+  supervisor.on_launch([](const LaunchPlan& plan) {
+    std::printf("%s\n", census_line(plan).c_str());
+    std::fflush(stdout);
+  });
   const auto stop = os::StopRequests::watch(
       supervisor.io(), [&] { supervisor.stop(supervisor::StopMode::drain); });
   if (!stop) {

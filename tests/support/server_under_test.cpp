@@ -272,10 +272,18 @@ std::string Census::text() const {
                    " arguments=", arguments, " files=", files);
 }
 
-std::string ServerUnderTest::wait_for_departure() const {
+bool ServerUnderTest::first_left_by_itself() const {
+  if (!supervised_) return process_->first_exit_status()->success();
+  // Only its supervisor is told its exit status.
+  return wait_for_departure("generation 1 ").find("killed") ==
+         std::string::npos;
+}
+
+std::string ServerUnderTest::wait_for_departure(std::string_view part) const {
   const auto until = std::chrono::steady_clock::now() + kStepDeadline;
   std::string departure;
-  while (departure.empty() && std::chrono::steady_clock::now() < until) {
+  while ((departure.empty() || departure.find(part) == departure.npos) &&
+         std::chrono::steady_clock::now() < until) {
     departure = status().last_departure;
   }
   return departure;

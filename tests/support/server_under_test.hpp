@@ -117,9 +117,11 @@ class ServerUnderTest {
   ServerStatus status() const;
   /// Taken in an upgrade that fails: the build is a program that ends at once.
   Census census();
-  /// Asks until it is told how the last generation left: that is known a
-  /// moment after its end.
-  std::string wait_for_departure() const;
+  /// Asks until it is told how a generation left, with this in the words: that
+  /// is known a moment after its end.
+  std::string wait_for_departure(std::string_view part = {}) const;
+  /// The first generation was not ended by force. It has left.
+  bool first_left_by_itself() const;
   /// Waits until a generation takes the turn after the first `skip` lines of
   /// the output.
   bool wait_for_turn(std::size_t skip) const {

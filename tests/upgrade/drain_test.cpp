@@ -23,7 +23,8 @@ TEST(Drain, StuckGenerationIsEndedByTheOneThatServesThen) {
   EXPECT_TRUE(server.process().wait_gone(stuck, kStepDeadline))
       << server.process().output();
   EXPECT_TRUE(server.wait_alone(3)) << server.process().output();
-  EXPECT_THAT(server.wait_for_departure(), HasSubstr("generation 1 (pid "));
+  EXPECT_THAT(server.wait_for_departure("generation 1 "),
+              HasSubstr("generation 1 (pid "));
 }
 
 TEST(Drain, SoManyMayDrainThenAnUpgradeIsBusyUntilOneHasLeft) {

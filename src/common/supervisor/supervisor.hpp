@@ -46,6 +46,10 @@ class Supervisor final : private upgrade::Host {
   /// every generation has left.
   void run();
   boost::asio::io_context& io() { return context_.io; }
+  /// As relaunch::Options::on_launch.
+  void on_launch(std::function<void(LaunchPlan&)> callback) {
+    context_.options.on_launch = std::move(callback);
+  }
 
   void upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end);
   /// To a kept release; "previous": the one that was committed before.

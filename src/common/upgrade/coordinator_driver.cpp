@@ -231,9 +231,12 @@ void CoordinatorDriver::run(const action::AnswerAndSucceed&) {
   context_.log(LogLevel::info,
                "upgrade committed: generation=", done.serving_generation,
                " pid=", done.serving_pid, " release=", done.release);
-  context_.board.change([](Status& status) {
-    status.last_outcome = to_string(Outcome::Result::done);
-  });
+  // A start is no upgrade.
+  if (host_.pid() != 0) {
+    context_.board.change([](Status& status) {
+      status.last_outcome = to_string(Outcome::Result::done);
+    });
+  }
   answer(done);
   const std::shared_ptr<Attempt> ended = std::move(attempt_);
   // Its channel may be what is calling right now.

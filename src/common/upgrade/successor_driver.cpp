@@ -69,8 +69,6 @@ void SuccessorDriver::feed(SuccessorEvent event) {
 
 void SuccessorDriver::note_phase() {
   const Phase phase = machine_.phase();
-  // A supervisor tells what else is to be noted.
-  if (machine_.supervised() && machine_.is_committed()) return;
   if (std::exchange(noted_, phase) == phase) return;
   context_.board.change([&](Status& status) {
     status.phase = phase;
@@ -310,7 +308,8 @@ void SuccessorDriver::run(const action::Stay& stay) {
     auto free = context_.store->release_hold(context_.release);
     if (!free) context_.log(LogLevel::warning, free.error().text());
   }
-  settle_requests(true);
+  // What is asked of a supervisor must come after the acknowledgement.
+  if (!supervised()) settle_requests(true);
 }
 
 void SuccessorDriver::settle_requests(bool committed) {
@@ -319,6 +318,7 @@ void SuccessorDriver::settle_requests(bool committed) {
 
 void SuccessorDriver::run(const action::SendCommitted&) {
   send(protocol::Committed{});
+  if (supervised()) settle_requests(true);
 }
 
 void SuccessorDriver::watch_incumbent_leave() {
