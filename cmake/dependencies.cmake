@@ -45,6 +45,10 @@ else()
     find_package(Boost ${RELAUNCH_BOOST_MINIMUM} REQUIRED
                  COMPONENTS program_options)
     find_package(spdlog REQUIRED)
+  elseif(RELAUNCH_COMMAND)
+    # Without it there is no command.
+    find_package(Boost ${RELAUNCH_BOOST_MINIMUM} REQUIRED
+                 OPTIONAL_COMPONENTS program_options)
   else()
     find_package(Boost ${RELAUNCH_BOOST_MINIMUM} REQUIRED)
   endif()

@@ -84,3 +84,6 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs
         DESTINATION ${documents_folder} COMPONENT relaunch_documentation
         FILES_MATCHING PATTERN *.md PATTERN *.svg)
+if(TARGET relaunch_command)
+  install(TARGETS relaunch_command RUNTIME COMPONENT relaunch_runtime)
+endif()

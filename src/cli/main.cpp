@@ -1,0 +1,88 @@
+// relaunch: the command.
+#include <exception>
+#include <string>
+
+#include "cli/explain.hpp"
+#include "cli/run_options.hpp"
+#include "cli/settings.hpp"
+#include "common/base/text.hpp"
+#include "common/os/files.hpp"
+#include "common/os/system.hpp"
+#include "common/os/terminal.hpp"
+
+namespace relaunch::cli {
+namespace {
+
+constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
+
+Attempt<void> print(std::string_view text) {
+  const auto written = os::write_stream(os::Stream::output, text);
+  if (!written) return Failure{ExitCode::io, written.error().text()};
+  return {};
+}
+
+Attempt<ExitCode> done(const Attempt<void>& printed) {
+  if (!printed) return printed.error();
+  return ExitCode::done;
+}
+
+Attempt<ExitCode> check_config(const Invocation& invocation,
+                               const Surroundings& surroundings) {
+  auto settings = resolve(invocation, surroundings);
+  if (!settings) return settings.error();
+  const auto made = run_options(*settings, system_places());
+  if (!made) return made.error();
+  return done(print(explain(*settings, *made)));
+}
+
+Attempt<ExitCode> perform(const Invocation& invocation,
+                          const Surroundings& surroundings) {
+  switch (invocation.verb) {
+    case Verb::version:
+      return done(print("relaunch " RELAUNCH_VERSION "\n"));
+    case Verb::check_config:
+      return check_config(invocation, surroundings);
+    default:
+      return Failure{ExitCode::usage,
+                     text::cat("cannot ", info(invocation.verb).name,
+                               ": this build of relaunch has no such verb")};
+  }
+}
+
+Attempt<ExitCode> command() {
+  const auto words = os::own_arguments();
+  if (!words) return Failure{ExitCode::internal, words.error().text()};
+  Surroundings surroundings{system_places().folder, os::own_environment(),
+                            [](const std::filesystem::path& file) {
+                              return os::read_file(file, kMaxConfigBytes);
+                            }};
+  const auto rest = std::span{*words}.subspan(words->empty() ? 0 : 1);
+  const auto invocation = read_command_line(rest, surroundings.folder);
+  if (!invocation) return invocation.error();
+  if (!*invocation) return done(print(general_help()));
+  if ((*invocation)->help) return done(print(help((*invocation)->verb)));
+  return perform(**invocation, surroundings);
+}
+
+int end(const Failure& failure) {
+  // Nothing can be done if even that cannot be written.
+  (void)os::write_stream(os::Stream::error,
+                         text::cat("relaunch: ", failure.line, '\n'));
+  return static_cast<int>(failure.code);
+}
+
+}  // namespace
+}  // namespace relaunch::cli
+
+int main() {
+  using namespace relaunch;
+  try {
+    os::open_missing_streams();
+    const auto code = cli::command();
+    return code ? static_cast<int>(*code) : cli::end(code.error());
+  } catch (const Error& error) {
+    return cli::end({cli::exit_code(error), error.text()});
+  } catch (const std::exception& error) {
+    return cli::end({cli::ExitCode::internal, error.what()});
+  }
+}

@@ -1,0 +1,21 @@
+// What a program prints on: a person's terminal, or a file or pipe.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "common/base/result.hpp"
+
+namespace relaunch::os {
+
+enum class Stream { output, error };
+
+/// How many columns; nothing if it is no terminal, or one that does not obey
+/// escape sequences. Windows: has the console obey them.
+std::optional<unsigned> terminal_width(Stream stream);
+
+/// UTF-8. All of it at once, past every buffer of the language's own streams,
+/// so that a live line appears when it is written.
+Result<void> write_stream(Stream stream, std::string_view bytes);
+
+}  // namespace relaunch::os

@@ -1,0 +1,44 @@
+#include "common/os/terminal.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/os/system.hpp"
+#include "posix/posix.hpp"
+
+namespace relaunch::os {
+namespace {
+
+constexpr unsigned kUsualWidth = 80;
+
+int number_of(Stream stream) {
+  return stream == Stream::output ? STDOUT_FILENO : STDERR_FILENO;
+}
+
+}  // namespace
+
+std::optional<unsigned> terminal_width(Stream stream) {
+  const int file = number_of(stream);
+  const auto kind = environment_variable("TERM");
+  if (!::isatty(file) || !kind || kind->empty() || *kind == "dumb") {
+    return std::nullopt;
+  }
+  winsize size{};
+  if (::ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+    return kUsualWidth;  // a serial line does not know
+  }
+  return size.ws_col;
+}
+
+Result<void> write_stream(Stream stream, std::string_view bytes) {
+  const int file = number_of(stream);
+  while (!bytes.empty()) {
+    const ssize_t sent = uninterrupted(
+        [&] { return ::write(file, bytes.data(), bytes.size()); });
+    if (sent < 0) return Error{last_error(), "cannot write the output: write"};
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+}  // namespace relaunch::os
