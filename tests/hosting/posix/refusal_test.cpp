@@ -3,6 +3,7 @@
 
 #include "common/supervisor/console_stop.hpp"
 #include "common/supervisor/listener_service.hpp"
+#include "common/supervisor/service_host.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -16,6 +17,19 @@ TEST(NotHere, ListenersAreNotGivenByTheProtocolForWindows) {
             "cannot give listeners by the protocol of systemfd: it is for "
             "Windows, here a program gets them as LISTEN_FDS: Operation not "
             "supported (generic:95)");
+}
+
+TEST(NotHere, ServicesOfWindowsAreRefusedWithTheWayOut) {
+  for (const auto& refused :
+       {os::can_have_services(), os::install_service({}),
+        os::uninstall_service("x"), os::start_service("x"),
+        os::order_service("x", os::ServiceOrder::stop),
+        supervisor::run_service_host("x", {})}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().text(),
+              "no Windows service manager on this system: let systemd run it, "
+              "see packaging/systemd: Operation not supported (generic:95)");
+  }
 }
 
 TEST(NotHere, NoProgramIsStoppedByAConsole) {

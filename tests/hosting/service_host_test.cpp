@@ -1,0 +1,181 @@
+#include "common/supervisor/service_host.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/os/system.hpp"
+#include "common/supervisor/service_link.hpp"
+#include "hosting/supervisor_stub.hpp"
+#include "support/child.hpp"
+#include "support/event_wait.hpp"
+#include "support/system_facts.hpp"
+
+namespace relaunch::test {
+namespace {
+
+using os::ServiceOrder;
+using os::ServiceState;
+using std::chrono::milliseconds;
+using supervisor::ServiceHost;
+using testing::HasSubstr;
+
+class ServiceHostTest : public testing::Test {
+ protected:
+  ServiceHostTest() {
+    options.command = stubs.command();
+    options.restart.delay = milliseconds{1};
+    options.restart.crash_limit = 3;
+  }
+  void start() {
+    host = std::make_unique<ServiceHost>(
+        io, options,
+        ServiceHost::Reports{
+            [this](ServiceState state) { states.push_back(state); },
+            [this](std::uint32_t code) { ended = code; },
+            [this](bool, std::string line) { log += line + '\n'; }});
+    host->start();
+  }
+  bool wait(const std::function<bool()>& done) { return wait_until(io, done); }
+  bool wait_for(StubLink& stub, const std::string& line) {
+    return wait([&] { return stub.said(line); });
+  }
+  ServiceState state() const { return states.back(); }
+
+  boost::asio::io_context io;
+  Stubs stubs{io};
+  supervisor::ServiceHostOptions options;
+  std::unique_ptr<ServiceHost> host;
+  std::vector<ServiceState> states;
+  std::optional<std::uint32_t> ended;
+  std::string log;
+};
+
+TEST_F(ServiceHostTest, RunsWhenTheFirstGenerationServesAndNotBefore) {
+  start();
+  auto& stub = stubs.at(0);
+  // It goes on saying that it starts.
+  ASSERT_TRUE(wait([&] { return states.size() > 2; }));
+  EXPECT_EQ(state(), ServiceState::starting);
+  stub.tell("serve");
+  EXPECT_TRUE(wait([&] { return state() == ServiceState::running; }));
+  EXPECT_FALSE(ended);
+}
+
+TEST_F(ServiceHostTest, OrdersArriveAndStopEndsItWell) {
+  start();
+  auto& stub = stubs.at(0);
+  stub.tell("serve");
+  ASSERT_TRUE(wait([&] { return state() == ServiceState::running; }));
+  host->order(ServiceOrder::reload);
+  EXPECT_TRUE(wait_for(stub, "\"reload\""));
+  host->order(ServiceOrder::upgrade);
+  EXPECT_TRUE(wait_for(stub, "\"upgrade\""));
+  host->order(ServiceOrder::stop);
+  EXPECT_EQ(state(), ServiceState::stopping);
+  EXPECT_TRUE(wait([&] { return ended.has_value(); }));
+  EXPECT_TRUE(stub.said("\"stop\""));
+  EXPECT_EQ(ended, 0u);
+  EXPECT_EQ(log, "");
+  EXPECT_EQ(stubs.count(), 1u);
+}
+
+TEST_F(ServiceHostTest, SupervisorThatDiesIsStartedAgainAndTheServiceRunsOn) {
+  start();
+  stubs.at(0).tell("serve");
+  ASSERT_TRUE(wait([&] { return state() == ServiceState::running; }));
+  stubs.at(0).tell("exit 70");
+  auto& second = stubs.at(1);
+  EXPECT_EQ(state(), ServiceState::running);
+  EXPECT_THAT(log, HasSubstr("the supervisor ended: exit code 70"));
+  second.tell("serve");
+  host->order(ServiceOrder::reload);
+  EXPECT_TRUE(wait_for(second, "\"reload\""));
+}
+
+TEST_F(ServiceHostTest, SupervisorThatKeepsDyingEndsTheServiceWithItsCode) {
+  start();
+  for (std::size_t i = 0; !ended && i != 4; ++i) {
+    stubs.at(i).tell("exit 70");
+    ASSERT_TRUE(wait([&] { return ended || stubs.count() > i + 1; }));
+  }
+  EXPECT_EQ(ended, 70u);
+  EXPECT_THAT(log, HasSubstr("too often"));
+}
+
+TEST_F(ServiceHostTest, WhatNoSecondAttemptMakesBetterIsNotTriedAgain) {
+  start();
+  stubs.at(0).tell("exit 78");
+  EXPECT_TRUE(wait([&] { return ended.has_value(); }));
+  EXPECT_EQ(ended, 78u);
+  EXPECT_EQ(stubs.count(), 1u);
+  EXPECT_THAT(log, HasSubstr("exit code 78: why it ended"));
+}
+
+TEST_F(ServiceHostTest, SupervisorThatWasStoppedEndsTheService) {
+  start();
+  stubs.at(0).tell("serve");
+  ASSERT_TRUE(wait([&] { return state() == ServiceState::running; }));
+  stubs.at(0).tell("exit 0");
+  EXPECT_TRUE(wait([&] { return ended.has_value(); }));
+  EXPECT_EQ(ended, 0u);
+  EXPECT_EQ(stubs.count(), 1u);
+}
+
+TEST_F(ServiceHostTest, SupervisorThatDoesNotStopIsEndedAtTheDeadline) {
+  options.stop_deadline = milliseconds{100};
+  start();
+  auto& stub = stubs.at(0);
+  stub.tell("hang");
+  ASSERT_TRUE(wait_for(stub, "did hang"));
+  host->order(ServiceOrder::stop);
+  EXPECT_TRUE(wait([&] { return ended.has_value() && stub.lost(); }));
+  EXPECT_EQ(ended, 0u);
+  EXPECT_THAT(log, HasSubstr("did not stop in time"));
+}
+
+TEST_F(ServiceHostTest, StopBetweenTwoSupervisorsEndsAtOnce) {
+  options.restart.delay = std::chrono::hours{1};
+  options.restart.delay_max = std::chrono::hours{1};
+  start();
+  stubs.at(0).tell("exit 70");
+  ASSERT_TRUE(wait([&] { return !log.empty(); }));
+  host->order(ServiceOrder::stop);
+  EXPECT_EQ(ended, 0u);
+}
+
+TEST_F(ServiceHostTest, ProgramThatDoesNotExistEndsTheServiceWithAnError) {
+  options.command[0] += "-not";
+  start();
+  EXPECT_EQ(ended, 1u);
+  EXPECT_THAT(log, HasSubstr("cannot start "));
+}
+
+TEST_F(ServiceHostTest, NothingIsLeftWhenItIsDestroyed) {
+  start();
+  auto& stub = stubs.at(0);
+  host.reset();
+  EXPECT_TRUE(wait([&] { return stub.lost(); }));
+}
+
+RELAUNCH_CHILD_MAIN(looks_for_a_host) {
+  boost::asio::io_context io;
+  const auto link = supervisor::ServiceLink::find(io, {});
+  if (!link) {
+    say(link.error().text());
+    return 2;
+  }
+  return *link == nullptr ? 0 : 1;
+}
+
+TEST(ServiceLink, IsOnlyThereBelowAHost) {
+  EXPECT_EQ(run_child(child_request("looks_for_a_host")).status.code, 0u);
+  auto request = child_request("looks_for_a_host");
+  request.environment.push_back("RELAUNCH_SERVICE_HOST=99999");
+  const auto lied_to = run_child(request);
+  EXPECT_EQ(lied_to.status.code, 2u);
+  EXPECT_THAT(lied_to.output, HasSubstr("cannot reach the service's host: "
+                                        "RELAUNCH_SERVICE_HOST=99999"));
+}
+
+}  // namespace
+}  // namespace relaunch::test
