@@ -19,6 +19,8 @@ Enum named(std::string_view name, Enum last) {
   return Enum{};
 }
 
+}  // namespace
+
 std::error_code code_of(std::string_view category, std::uint32_t code) {
   if (category.empty()) return {};
   const auto value = static_cast<int>(code);
@@ -30,8 +32,6 @@ std::error_code code_of(std::string_view category, std::uint32_t code) {
   }
   return {value, relaunch_category()};
 }
-
-}  // namespace
 
 std::vector<PhaseItem> to_items(const std::vector<PhaseTime>& phases) {
   std::vector<PhaseItem> items;

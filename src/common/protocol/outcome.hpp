@@ -1,6 +1,8 @@
 // An outcome as a message, and back.
 #pragma once
 
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "common/protocol/message.hpp"
@@ -15,6 +17,8 @@ Outcome to_outcome(const UpgradeEnded& ended);
 
 std::vector<PhaseItem> to_items(const std::vector<PhaseTime>& phases);
 std::vector<PhaseTime> to_phases(const std::vector<PhaseItem>& items);
+/// As it was written; an unknown category becomes relaunch's own.
+std::error_code code_of(std::string_view category, std::uint32_t code);
 /// Phase::idle if there is none of this name.
 Phase phase_of(std::string_view name);
 
