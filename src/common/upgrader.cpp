@@ -165,6 +165,12 @@ Upgrader::Impl::Impl(Options options)
   context.options = std::move(options);
   context.store.emplace(
       value_or_throw(release::Store::open(context.options.state_folder)));
+  if (auto history = observe::History::open(context.options.state_folder /
+                                            observe::kHistoryFile)) {
+    context.history = std::move(*history);
+  } else {
+    context.log(LogLevel::warning, history.error().text());
+  }
   check_or_throw(os::start_sockets());
   if (auto image = os::open_running_image()) {
     context.running_image = std::move(*image);

@@ -78,7 +78,7 @@ Result<void> GenerationLink::start_process(const release::Release& release,
       text::cat(upgrade::kIncumbentVariable, '=', os::own_process_id()));
   request.handles = {
       {std::string{upgrade::kChannelVariable}, channel.theirs.get()}};
-  auto process = os::launch(request);
+  auto process = context_.launch(request);
   if (!process) return process.error();
   process_ = std::make_shared<os::Process>(std::move(*process));
   channel_ =

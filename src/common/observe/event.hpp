@@ -22,6 +22,10 @@ inline constexpr std::string_view kUpgradeStarted = "upgrade.started";
 inline constexpr std::string_view kUpgradePhase = "upgrade.phase";
 /// `outcome`, the `phase` it ended in, and the `duration` of the whole.
 inline constexpr std::string_view kUpgradeEnded = "upgrade.ended";
+/// The same for a start or a restart that a supervisor makes by itself: no
+/// upgrade that somebody asked for, so it has no number and no history.
+inline constexpr std::string_view kStartPhase = "start.phase";
+inline constexpr std::string_view kStartEnded = "start.ended";
 
 inline constexpr std::string_view kGenerationStarted = "generation.started";
 /// `duration` since it was started.
@@ -59,11 +63,12 @@ inline constexpr std::string_view kLog = "log";
 
 /// Why a generation has left: the `outcome` of `generation.exited`.
 namespace exit_reason {
-inline constexpr std::string_view kDrained = "drained";    ///< after an upgrade
-inline constexpr std::string_view kStopped = "stopped";    ///< at a stop
-inline constexpr std::string_view kReplaced = "replaced";  ///< failed successor
-inline constexpr std::string_view kKilled = "killed";      ///< by us, deadline
-inline constexpr std::string_view kCrashed = "crashed";    ///< by itself
+inline constexpr std::string_view kDrained = "drained";  ///< as it was told
+inline constexpr std::string_view kKilled = "killed";    ///< at a deadline
+inline constexpr std::string_view kStuck =
+    "stuck";  ///< killed, and still there
+inline constexpr std::string_view kFailed = "failed";    ///< before its commit
+inline constexpr std::string_view kCrashed = "crashed";  ///< while it served
 }  // namespace exit_reason
 
 /// A zero and an empty text mean: says nothing here, and are not written.

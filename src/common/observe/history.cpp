@@ -136,28 +136,38 @@ std::optional<HistoryEntry> history_entry_from_json(
 Result<History> History::open(std::filesystem::path file) {
   History history;
   history.file_ = std::move(file);
-  const auto bytes = os::read_file(history.file_, kFileLimit);
-  if (!bytes) {
-    if (bytes.error().code() == std::errc::no_such_file_or_directory) {
-      return history;
-    }
+  if (auto read = history.read(); !read) return read.error();
+  return history;
+}
+
+Result<void> History::read() {
+  const auto bytes = os::read_file(file_, kFileLimit);
+  if (!bytes && bytes.error().code() != std::errc::no_such_file_or_directory) {
     return bytes.error();
   }
-  std::string_view rest = *bytes;
+  entries_.clear();
+  std::string_view rest = bytes ? std::string_view{*bytes} : "";
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
     if (end == rest.npos) break;  // torn
     if (auto entry = entry_in(rest.substr(0, end))) {
-      history.entries_.push_back(std::move(*entry));
+      entries_.push_back(std::move(*entry));
     }
     rest.remove_prefix(end + 1);
   }
-  while (history.entries_.size() > kKept) history.entries_.pop_front();
-  return history;
+  entries_.insert(entries_.end(), unsaved_.begin(), unsaved_.end());
+  while (entries_.size() > kKept) entries_.pop_front();
+  return {};
+}
+
+void History::refresh() {
+  // One that cannot be read leaves what is known.
+  if (!file_.empty()) (void)read();
 }
 
 Result<void> History::add(HistoryEntry entry) {
-  entries_.push_back(std::move(entry));
+  refresh();
+  entries_.push_back(entry);
   if (entries_.size() > kKept) entries_.pop_front();
   if (file_.empty()) return {};
   std::string all;
@@ -165,7 +175,13 @@ Result<void> History::add(HistoryEntry entry) {
     all += json::serialize(observe::to_json(each));
     all += '\n';
   }
-  return os::write_durably(file_, all);
+  auto written = os::write_durably(file_, all);
+  if (written) {
+    unsaved_.clear();
+  } else if (unsaved_.size() < kKept) {
+    unsaved_.push_back(std::move(entry));
+  }
+  return written;
 }
 
 std::uint64_t History::last_upgrade() const {

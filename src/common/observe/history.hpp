@@ -21,6 +21,9 @@ struct PhaseDuration {
   std::chrono::milliseconds duration{0};
 };
 
+/// In the state folder.
+inline constexpr std::string_view kHistoryFile = "history.jsonl";
+
 /// One upgrade that has ended.
 struct HistoryEntry {
   std::chrono::system_clock::time_point time{};  ///< of its end
@@ -61,6 +64,8 @@ class History {
   /// file holds the entries before or these and the new one. On an error it is
   /// remembered all the same, and written with the next one.
   Result<void> add(HistoryEntry entry);
+  /// Reads again what another generation may have added.
+  void refresh();
 
   const std::deque<HistoryEntry>& entries() const { return entries_; }
   /// Upgrades are numbered on from here; 0 if there was none.
@@ -68,8 +73,11 @@ class History {
   boost::json::array to_json() const;
 
  private:
+  Result<void> read();
+
   std::filesystem::path file_;
   std::deque<HistoryEntry> entries_;
+  std::deque<HistoryEntry> unsaved_;
 };
 
 }  // namespace relaunch::observe

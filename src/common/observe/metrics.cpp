@@ -24,8 +24,8 @@ constexpr std::pair<std::string_view, std::string_view> kEnds[] = {
 constexpr std::string_view kPhases[] = {
     "build", "stage", "launch", "prepare", "switch", "probation", "commit"};
 constexpr std::string_view kReasons[] = {
-    exit_reason::kDrained, exit_reason::kStopped, exit_reason::kReplaced,
-    exit_reason::kKilled, exit_reason::kCrashed};
+    exit_reason::kDrained, exit_reason::kKilled, exit_reason::kStuck,
+    exit_reason::kFailed, exit_reason::kCrashed};
 
 /// At most so many values of one label, whatever events bring.
 constexpr std::size_t kMostValues = 32;
@@ -127,14 +127,19 @@ void Metrics::add_phase(std::string_view phase,
 void Metrics::add(const Event& event) {
   if (event.name == name::kUpgradeStarted) {
     phase_.clear();
+    elapsed_ = {};
   } else if (event.name == name::kUpgradePhase) {
     // The event that enters a phase says how long the one before took.
-    if (event.duration) add_phase(phase_, *event.duration);
+    if (event.duration) {
+      add_phase(phase_, *event.duration);
+      elapsed_ += *event.duration;
+    }
     phase_ = event.phase;
   } else if (event.name == name::kUpgradeEnded) {
     const std::pair key{event.outcome, event.phase};
     if (has_room(upgrades_, key)) ++upgrades_[key];
     last_upgrade_ = event.time;
+    if (event.duration) add_phase(phase_, *event.duration - elapsed_);
     phase_.clear();
     if (event.outcome == "done") crash_loop_ = false;
   } else if (event.name == name::kGenerationStarted) {

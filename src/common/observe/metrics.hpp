@@ -56,7 +56,8 @@ class Metrics {
   std::map<std::pair<std::string, std::string>, std::uint64_t> upgrades_;
   std::map<std::string, Histogram, std::less<>> phases_;
   std::map<std::string, std::uint64_t, std::less<>> exits_;
-  std::string phase_;  ///< of the upgrade that is under way
+  std::string phase_;                     ///< of the upgrade that is under way
+  std::chrono::milliseconds elapsed_{0};  ///< before that phase
   std::uint64_t started_ = 0;
   std::uint64_t restarts_ = 0;
   std::uint64_t crash_loops_ = 0;

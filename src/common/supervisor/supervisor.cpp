@@ -76,6 +76,10 @@ Result<void> Supervisor::prepare() {
   auto store = release::Store::open(options_.state_folder);
   if (!store) return store.error();
   context_.store.emplace(std::move(*store));
+  auto history =
+      observe::History::open(options_.state_folder / observe::kHistoryFile);
+  if (!history) return history.error();
+  context_.history = std::move(*history);
   context_.launched.arguments = options_.program;
   context_.launched.folder = options_.folder;
   context_.launched.environment = os::own_environment();
@@ -92,6 +96,9 @@ Result<void> Supervisor::prepare() {
     if (auto claimed = listeners_.claim(name, address); !claimed) {
       return claimed.error();
     }
+    observe::Event opened;
+    opened.message = text::cat(name, ' ', address);
+    tell(std::move(opened), observe::name::kListenerOpened);
   }
   context_.board.change([&](Status& status) {
     status.generation = context_.generation;
@@ -101,8 +108,27 @@ Result<void> Supervisor::prepare() {
 }
 
 void Supervisor::run() {
+  tell({}, observe::name::kSupervisorStarted);
   boost::asio::post(context_.io, [this] { start(); });
   context_.io.run();
+  tell({}, observe::name::kSupervisorStopped);
+}
+
+void Supervisor::tell(observe::Event event, std::string_view name) {
+  event.name = name;
+  context_.events.add(std::move(event));
+}
+
+observe::Snapshot Supervisor::snapshot() const {
+  observe::Snapshot snapshot;
+  snapshot.name = options_.name;
+  snapshot.start = began_;
+  snapshot.generation = incumbent_ ? context_.generation : 0;
+  snapshot.release = incumbent_ ? context_.release : std::string{};
+  snapshot.draining = departures_.count();
+  snapshot.listeners = listeners_.entries().size();
+  snapshot.upgrading = !driver_->idle();
+  return snapshot;
 }
 
 // start and restart ----------------------------------------------------------
@@ -135,11 +161,18 @@ void Supervisor::start() {
   if (stopping_ || incumbent_ || !driver_->idle()) return;
   auto order = last_good();
   if (!order) return schedule_restart(order.error().text());
+  order->start = true;
   driver_->request(std::move(*order), {}, [](const Outcome&) {});
 }
 
 void Supervisor::schedule_restart(const std::string& why) {
   const auto delay = policy_.ended(steady_clock::now(), std::random_device{}());
+  observe::Event event;
+  event.message = why;
+  event.duration = delay;
+  event.level = delay ? LogLevel::warning : LogLevel::error;
+  tell(std::move(event),
+       delay ? observe::name::kRestartScheduled : observe::name::kCrashLoop);
   if (!delay) {
     context_.log(LogLevel::error,
                  "crash loop, held until the operator acts: generation=",
@@ -154,6 +187,15 @@ void Supervisor::schedule_restart(const std::string& why) {
 void Supervisor::incumbent_ended(const std::string& status) {
   context_.log(LogLevel::warning, "generation ", context_.generation, " (pid ",
                pid(), ") ended: ", status);
+  observe::Event exited;
+  exited.level = LogLevel::warning;
+  exited.generation = context_.generation;
+  exited.pid = pid();
+  exited.outcome = observe::exit_reason::kCrashed;
+  exited.message = status;
+  exited.duration = std::chrono::duration_cast<milliseconds>(
+      steady_clock::now() - committed_);
+  tell(std::move(exited), observe::name::kGenerationExited);
   // It is what is calling.
   boost::asio::post(context_.io,
                     [gone = std::shared_ptr{std::move(incumbent_)}] {});
@@ -168,6 +210,12 @@ void Supervisor::incumbent_lost(const Error& error) {
   if (!incumbent_) return;
   context_.log(LogLevel::error, "generation ", context_.generation,
                " cannot be reached, ending it: reason=\"", error.text(), '"');
+  observe::Event lost;
+  lost.level = LogLevel::error;
+  lost.generation = context_.generation;
+  lost.pid = pid();
+  lost.message = error.text();
+  tell(std::move(lost), observe::name::kGenerationLost);
   if (auto asked = incumbent_->process()->ask_to_stop(); !asked) {
     context_.log(LogLevel::debug, asked.error().text());
   }
@@ -227,6 +275,7 @@ void Supervisor::stop(StopMode mode) {
     if (mode == StopMode::now) departures_.hurry();
     return;
   }
+  tell({}, observe::name::kSupervisorStopping);
   driver_->stop();
 }
 
@@ -266,7 +315,8 @@ void Supervisor::succeed(std::unique_ptr<upgrade::Generation> successor,
   const std::uint32_t old_number = context_.generation++;
   incumbent_ = std::move(successor);
   context_.release = release.id;
-  policy_.committed(steady_clock::now());
+  committed_ = steady_clock::now();
+  policy_.committed(committed_);
   keep_listeners(*incumbent_);
   incumbent_->serve({
       [this](const std::string& status) { incumbent_ended(status); },
@@ -301,6 +351,9 @@ void Supervisor::keep_listeners(upgrade::Generation& successor) {
         [&](const ListenerOption& option) { return option.name == name; });
     if (!configured) {
       listeners_.drop(name);
+      observe::Event closed;
+      closed.message = name;
+      tell(std::move(closed), observe::name::kListenerClosed);
       continue;
     }
     context_.log(LogLevel::warning, "nobody accepts on listener '", name,
@@ -311,7 +364,11 @@ void Supervisor::keep_listeners(upgrade::Generation& successor) {
     if (auto kept = listeners_.keep(std::move(opened)); !kept) {
       context_.log(LogLevel::error, "cannot keep listener '", name,
                    "': ", kept.error().text());
+      continue;
     }
+    observe::Event opened_event;
+    opened_event.message = name;
+    tell(std::move(opened_event), observe::name::kListenerOpened);
   }
 }
 

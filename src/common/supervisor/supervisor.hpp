@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "common/observe/metrics.hpp"
 #include "common/supervisor/options.hpp"
 #include "common/supervisor/restart_policy.hpp"
 #include "common/upgrade/context.hpp"
@@ -57,6 +58,10 @@ class Supervisor final : private upgrade::Host {
   void abort() { driver_->abort(); }
   void stop(StopMode mode);
   Status status() const { return context_.board.read(); }
+  observe::EventLog& events() { return context_.events; }
+  observe::History& history() { return context_.history; }
+  /// For the metrics; the version is whoever asks's to fill in.
+  observe::Snapshot snapshot() const;
 
  private:
   Supervisor(Options options, LogSink log);
@@ -72,6 +77,7 @@ class Supervisor final : private upgrade::Host {
                    std::uint32_t number);
   void one_has_left();
   void run_waiting();
+  void tell(observe::Event event, std::string_view name);
 
   // Host.
   std::optional<std::string> why_not() const override;
@@ -98,6 +104,9 @@ class Supervisor final : private upgrade::Host {
   std::unique_ptr<upgrade::Generation> incumbent_;
   /// Asked for in probation, and begun when that has ended.
   std::function<void()> waiting_;
+  std::chrono::system_clock::time_point began_ =
+      std::chrono::system_clock::now();
+  std::chrono::steady_clock::time_point committed_{};
   StopMode stop_mode_ = StopMode::drain;
   bool stopping_ = false;
 };

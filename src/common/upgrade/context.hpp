@@ -13,7 +13,10 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/observe/event_log.hpp"
+#include "common/observe/history.hpp"
 #include "common/os/handle.hpp"
+#include "common/os/process.hpp"
 #include "common/release/store.hpp"
 #include "common/upgrade/mailbox.hpp"
 #include "relaunch/upgrader.hpp"
@@ -73,6 +76,12 @@ struct Context {
   os::Handle running_image;
   /// How this generation was started.
   LaunchPlan launched;
+  /// How the process of a generation is started.
+  std::function<Result<os::Process>(const os::LaunchRequest&)> launch =
+      os::launch;
+  /// Every transition, for whoever follows them.
+  observe::EventLog events;
+  observe::History history;
 
   release::Artifact artifact() const {
     return {options.artifact, options.executable};

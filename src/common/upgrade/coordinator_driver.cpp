@@ -28,7 +28,8 @@ CoordinatorDriver::CoordinatorDriver(Context& context, Host& host,
       maker_(context),
       step_timer_(context.io),
       health_timer_(context.io),
-      lost_timer_(context.io) {}
+      lost_timer_(context.io),
+      told_(context) {}
 
 CoordinatorDriver::~CoordinatorDriver() {
   const bool successor_may_go_on =
@@ -64,6 +65,7 @@ void CoordinatorDriver::request(Order order, OnLine on_line, OnEnd on_end) {
   attempt_->on_line = std::move(on_line);
   attempt_->on_end = std::move(on_end);
   attempt_->began = steady_clock::now();
+  told_.began(attempt_->order.start);
   feed(event::Requested{from, host_.pid() == 0});
 }
 
@@ -78,6 +80,7 @@ event::From CoordinatorDriver::begins_at(const Order& order) const {
 
 void CoordinatorDriver::feed(CoordinatorEvent event) {
   events_.feed(std::move(event), [this](const CoordinatorEvent& next) {
+    told_.seen(next);
     const auto actions = machine_.on(next);
     note_phase();
     for (const auto& action : actions) {
@@ -99,14 +102,16 @@ void CoordinatorDriver::note_phase() {
     status.phase = phase;
     status.phases = phases;
   });
+  told_.entered(phase, phases.back().at);
   context_.log(LogLevel::info, "upgrade: phase=", to_string(phase));
 }
 
 void CoordinatorDriver::refuse(const OnEnd& on_end, errc why,
-                               std::string reason) const {
+                               std::string reason) {
   Outcome outcome = this->outcome(Outcome::Result::refused);
   outcome.code = why;
   outcome.reason = std::move(reason);
+  told_.refused(outcome);
   on_end(outcome);
 }
 
@@ -157,6 +162,9 @@ void CoordinatorDriver::run(const action::Launch&) {
       [this](CoordinatorEvent event) { feed(std::move(event)); });
   auto launched =
       attempt_->successor->launch(attempt_->release, attempt_->plan);
+  if (launched) {
+    told_.launched(pid_of(*attempt_->successor), attempt_->release.id);
+  }
   feed(event::Launched{launched ? std::optional<Error>{} : launched.error()});
 }
 
@@ -238,6 +246,7 @@ void CoordinatorDriver::run(const action::AnswerAndSucceed&) {
     });
   }
   answer(done);
+  told_.ended(done);
   const std::shared_ptr<Attempt> ended = std::move(attempt_);
   // Its channel may be what is calling right now.
   boost::asio::post(context_.io, [ended] {});
@@ -293,6 +302,7 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
         text::cat(to_string(outcome.result), outcome.reason.empty() ? "" : ": ",
                   outcome.reason);
   });
+  told_.ended(outcome);
   // Its watch or its channel may be what is calling right now.
   std::shared_ptr<Attempt> ended = std::move(attempt_);
   if (ended->successor) ended->successor->mute();

@@ -17,6 +17,7 @@
 #include "common/upgrade/event_queue.hpp"
 #include "common/upgrade/host.hpp"
 #include "common/upgrade/release_maker.hpp"
+#include "common/upgrade/upgrade_events.hpp"
 
 namespace relaunch::upgrade {
 
@@ -30,6 +31,8 @@ struct Order {
   std::optional<release::Release> release;
   /// In place of those that the generation before was started with.
   std::optional<std::vector<std::string>> arguments;
+  /// A supervisor's own start or restart: no upgrade that somebody asked for.
+  bool start = false;
 };
 
 /// All calls on the library's thread.
@@ -45,7 +48,7 @@ class CoordinatorDriver {
   using OnEnd = std::function<void(const Outcome&)>;
   void request(Order order, OnLine on_line, OnEnd on_end);
   /// Answers that nothing was started.
-  void refuse(const OnEnd& on_end, errc why, std::string reason) const;
+  void refuse(const OnEnd& on_end, errc why, std::string reason);
   void abort() { feed(event::AbortRequested{}); }
   void stop() { feed(event::StopRequested{}); }
   void end_probation() { feed(event::ProbationEnded{}); }
@@ -113,6 +116,7 @@ class CoordinatorDriver {
   DeadlineTimer health_timer_;
   DeadlineTimer lost_timer_;
   EventQueue<CoordinatorEvent> events_;
+  UpgradeEvents told_;
   std::uint64_t pauses_ = 0;
   std::unique_ptr<Attempt> attempt_;
   /// Who asked while an upgrade was under way, until they are refused.

@@ -1,5 +1,7 @@
 #include "common/upgrade/departure.hpp"
 
+#include "common/observe/event.hpp"
+
 namespace relaunch::upgrade {
 
 std::vector<Departure::Action> Departure::on(Event event) {
@@ -35,6 +37,12 @@ const char* Departure::text() const {
     default:
       return "left";
   }
+}
+
+std::string_view Departure::exit_reason() const {
+  if (step_ == Step::stuck) return observe::exit_reason::kStuck;
+  return pushed_ == Step::killed ? observe::exit_reason::kKilled
+                                 : observe::exit_reason::kDrained;
 }
 
 }  // namespace relaunch::upgrade

@@ -3,6 +3,7 @@
 // its deadline, and nothing else waits for it.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 namespace relaunch::upgrade {
@@ -18,6 +19,8 @@ class Departure {
   /// How far it had to be pushed: "left", "left when asked", "was killed",
   /// "does not end although it was killed".
   const char* text() const;
+  /// The same as events name it.
+  std::string_view exit_reason() const;
   bool over() const { return step_ == Step::gone || step_ == Step::stuck; }
 
  private:

@@ -21,6 +21,11 @@ void Departures::watch(Leaver leaver) {
                  entry->leaver.generation, ": reason=\"", watch.error().text(),
                  '"');
   }
+  observe::Event draining;
+  draining.name = observe::name::kGenerationDraining;
+  draining.generation = entry->leaver.generation;
+  draining.pid = entry->leaver.process->id();
+  context_.events.add(std::move(draining));
   entry->timer.arm(std::chrono::ceil<std::chrono::milliseconds>(
                        entry->leaver.deadline - entry->since),
                    [this, entry] { on(entry, Departure::Event::expired); });
@@ -91,6 +96,14 @@ void Departures::report(Iterator entry) {
                 entry->leaver.process->id(), ") ", entry->machine.text(),
                 " after ", took.count(), " ms");
   context_.log(by_itself ? LogLevel::info : LogLevel::warning, text);
+  observe::Event exited;
+  exited.name = observe::name::kGenerationExited;
+  exited.level = by_itself ? LogLevel::info : LogLevel::warning;
+  exited.generation = entry->leaver.generation;
+  exited.pid = entry->leaver.process->id();
+  exited.outcome = entry->machine.exit_reason();
+  exited.duration = took;
+  context_.events.add(std::move(exited));
   context_.board.change(
       [&](Status& status) { status.last_departure = std::move(text); });
   if (entry->machine.step() == Departure::Step::gone) {

@@ -134,6 +134,22 @@ TEST(History, RemembersWhatCouldNotBeWritten) {
   ASSERT_TRUE(history);
   EXPECT_FALSE(history->add(numbered(1)));
   EXPECT_THAT(numbers(*history), ElementsAre(1));
+  std::filesystem::create_directory(scratch / "missing");
+  ASSERT_TRUE(history->add(numbered(2)));
+  EXPECT_THAT(numbers(*History::open(scratch / "missing" / "history.jsonl")),
+              ElementsAre(1, 2));
+}
+
+TEST(History, WhatTwoGenerationsAddIsAllThere) {
+  const ScratchFolder scratch;
+  const auto file = scratch / "history.jsonl";
+  auto incumbent = History::open(file);
+  auto successor = History::open(file);
+  ASSERT_TRUE(incumbent && successor);
+  ASSERT_TRUE(incumbent->add(numbered(1)));
+  ASSERT_TRUE(successor->add(numbered(2)));
+  incumbent->refresh();
+  EXPECT_THAT(numbers(*incumbent), ElementsAre(1, 2));
 }
 
 TEST(History, AFileThatCannotBeReadIsAnError) {

@@ -82,9 +82,11 @@ TEST(Metrics, CountUpgradesByOutcomeAndPhaseFromZeroOn) {
 TEST(Metrics, PutTheDurationOfAPhaseIntoItsBuckets) {
   Metrics metrics;
   metrics.add(named(name::kUpgradeStarted));
-  metrics.add(entered("launch", 7ms));  // since the start: of no phase
+  metrics.add(entered("launch"));
   metrics.add(entered("prepare", 40ms));
-  metrics.add(ended("failed", "prepare"));
+  Event end = ended("failed", "prepare");
+  end.duration = 42ms;
+  metrics.add(end);
   const std::string text = metrics.text(serving());
   constexpr std::string_view kMetric =
       R"(relaunch_upgrade_phase_duration_seconds)";
@@ -102,6 +104,8 @@ TEST(Metrics, PutTheDurationOfAPhaseIntoItsBuckets) {
   EXPECT_THAT(text, HasSubstr(line("_bucket", "+Inf", "1")));
   EXPECT_THAT(text, HasSubstr(line("_sum", "", "0.040")));
   EXPECT_THAT(text, HasSubstr(line("_count", "", "1")));
+  // The end of the upgrade is the end of its last phase.
+  EXPECT_THAT(text, HasSubstr("phase=\"prepare\",le=\"0.005\"} 1\n"));
 }
 
 TEST(Metrics, CountGenerationsRestartsAndCrashLoops) {
