@@ -1,8 +1,6 @@
 // supervisor KEY=VALUE... -- PROGRAM WORD...: runs the program under a
 // supervisor. Keys as of the test server, and listener.NAME=ADDRESS for those
 // that the supervisor opens itself.
-#include "common/supervisor/supervisor.hpp"
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -10,8 +8,8 @@
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
-#include "common/os/stop_request.hpp"
 #include "common/os/system.hpp"
+#include "common/supervisor/instance.hpp"
 #include "programs/census.hpp"
 #include "programs/settings.hpp"
 
@@ -25,6 +23,7 @@ supervisor::Options read_options(const Settings& settings) {
   options.folder = folder;
   options.state_folder =
       folder / text::path_from_utf8(setting(settings, "state"));
+  options.run_folder = folder / "run";
   options.build.arguments = all_settings(settings, "build");
   options.build.folder = folder;
   options.artifact =
@@ -52,7 +51,7 @@ int run() {
   auto options = read_options(settings);
   if (end != words.end()) options.program.assign(end + 1, words.end());
   os::set_fault_role("supervisor");
-  auto opened = supervisor::Supervisor::open(
+  auto opened = supervisor::Instance::open(
       std::move(options), [](LogLevel, std::string_view line) {
         std::printf("log: %.*s\n", static_cast<int>(line.size()), line.data());
         std::fflush(stdout);
@@ -61,17 +60,11 @@ int run() {
     std::printf("error: %s\n", opened.error().text().c_str());
     return 1;
   }
-  supervisor::Supervisor& supervisor = **opened;
+  supervisor::Supervisor& supervisor = (*opened)->supervisor();
   supervisor.on_launch([](const LaunchPlan& plan) {
     std::printf("%s\n", census_line(plan).c_str());
     std::fflush(stdout);
   });
-  const auto stop = os::StopRequests::watch(
-      supervisor.io(), [&] { supervisor.stop(supervisor::StopMode::drain); });
-  if (!stop) {
-    std::printf("error: %s\n", stop.error().text().c_str());
-    return 1;
-  }
   supervisor.run();
   std::printf("supervisor left\n");
   return 0;

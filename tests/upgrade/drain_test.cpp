@@ -43,7 +43,8 @@ TEST(Drain, SoManyMayDrainThenAnUpgradeIsBusyUntilOneHasLeft) {
 
   server.process().kill(first);
   EXPECT_TRUE(server.process().wait_gone(first, kStepDeadline));
-  EXPECT_THAT(server.wait_for_departure(), HasSubstr("generation 1 (pid "));
+  EXPECT_THAT(server.wait_for_departure("generation 1 "),
+              HasSubstr("generation 1 (pid "));
   EXPECT_THAT(server.update_to({{"greeting", "four"}}).outcome,
               StartsWith("done generation=4"))
       << server.process().output();
@@ -65,7 +66,8 @@ TEST(Drain, ReleaseOfAGenerationThatDrainsIsNotPruned) {
 
   server.process().kill(second.pid);
   EXPECT_TRUE(server.wait_alone(3)) << server.process().output();
-  EXPECT_THAT(server.wait_for_departure(), HasSubstr("generation 2 (pid "));
+  EXPECT_THAT(server.wait_for_departure("generation 2 "),
+              HasSubstr("generation 2 (pid "));
   EXPECT_THAT(server.update_to({{"greeting", "four"}}).outcome,
               StartsWith("done generation=4"));
   EXPECT_FALSE(std::filesystem::exists(folder));

@@ -63,15 +63,8 @@ Supervisor::~Supervisor() {
   driver_.reset();  // ends a successor that does not have the turn
 }
 
-Result<std::unique_ptr<Supervisor>> Supervisor::open(Options options,
-                                                     LogSink log) {
-  std::unique_ptr<Supervisor> supervisor{
-      new Supervisor{std::move(options), std::move(log)}};
-  if (auto prepared = supervisor->prepare(); !prepared) return prepared.error();
-  return supervisor;
-}
-
-Result<void> Supervisor::prepare() {
+Result<void> Supervisor::prepare(std::string control) {
+  context_.control = std::move(control);
   if (auto sockets = os::start_sockets(); !sockets) return sockets.error();
   auto store = release::Store::open(options_.state_folder);
   if (!store) return store.error();
@@ -265,6 +258,38 @@ void Supervisor::rollback(std::string release, OnLine on_line, OnEnd on_end) {
   order.request.force = true;
   order.release = std::move(found);
   upgrade(std::move(order), std::move(on_line), std::move(on_end));
+}
+
+void Supervisor::restart(OnEnd on_end) {
+  auto order = last_good();
+  if (!order) {
+    return driver_->refuse(on_end, errc::artifact_missing,
+                           order.error().text());
+  }
+  upgrade(std::move(*order), {}, std::move(on_end));
+}
+
+milliseconds Supervisor::uptime() const {
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - since_);
+}
+
+std::vector<ListenerOption> Supervisor::listeners() const {
+  std::vector<ListenerOption> listeners;
+  for (const auto& entry : listeners_.entries()) {
+    const auto actual = os::local_address(entry.socket);
+    listeners.push_back(
+        {entry.item.name, actual ? actual->text() : entry.item.address});
+  }
+  return listeners;
+}
+
+std::vector<std::pair<std::uint32_t, os::ProcessId>> Supervisor::draining()
+    const {
+  std::vector<std::pair<std::uint32_t, os::ProcessId>> draining;
+  for (const auto* leaver : departures_.leaving()) {
+    draining.emplace_back(leaver->generation, leaver->process->id());
+  }
+  return draining;
 }
 
 void Supervisor::stop(StopMode mode) {

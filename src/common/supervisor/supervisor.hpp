@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "common/control/target.hpp"
 #include "common/observe/metrics.hpp"
 #include "common/supervisor/options.hpp"
 #include "common/supervisor/restart_policy.hpp"
@@ -25,11 +26,7 @@
 
 namespace relaunch::supervisor {
 
-enum class StopMode {
-  drain,                   ///< each generation has the drain deadline
-  drain_without_deadline,  ///< as long as it takes
-  now,                     ///< asked at once, and killed after the grace
-};
+using control::StopMode;
 
 /// Everything on one thread: that of run().
 class Supervisor final : private upgrade::Host {
@@ -37,11 +34,13 @@ class Supervisor final : private upgrade::Host {
   using OnLine = upgrade::CoordinatorDriver::OnLine;
   using OnEnd = upgrade::CoordinatorDriver::OnEnd;
 
-  /// Opens the state folder and the listeners; nothing is started. Errors: of
-  /// the state folder, a listener that cannot be had, a program that does not
-  /// exist.
-  static Result<std::unique_ptr<Supervisor>> open(Options options, LogSink log);
+  Supervisor(Options options, LogSink log);
   ~Supervisor() override;
+
+  /// Opens the state folder and the listeners; nothing is started. `control`:
+  /// where generations find this supervisor again. Errors: of the state
+  /// folder, a listener that cannot be had, a program that does not exist.
+  Result<void> prepare(std::string control);
 
   /// Starts the first generation and returns when it has been stopped and
   /// every generation has left.
@@ -55,18 +54,23 @@ class Supervisor final : private upgrade::Host {
   void upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end);
   /// To a kept release; "previous": the one that was committed before.
   void rollback(std::string release, OnLine on_line, OnEnd on_end);
+  /// The release that runs once more, in a new generation.
+  void restart(OnEnd on_end);
   void abort() { driver_->abort(); }
   void stop(StopMode mode);
   Status status() const { return context_.board.read(); }
+  bool in_crash_loop() const { return policy_.in_crash_loop(); }
+  std::chrono::milliseconds uptime() const;
+  /// Names, and where they really listen.
+  std::vector<ListenerOption> listeners() const;
+  /// Generations that have not left yet: their numbers and processes.
+  std::vector<std::pair<std::uint32_t, os::ProcessId>> draining() const;
   observe::EventLog& events() { return context_.events; }
   observe::History& history() { return context_.history; }
   /// For the metrics; the version is whoever asks's to fill in.
   observe::Snapshot snapshot() const;
 
  private:
-  Supervisor(Options options, LogSink log);
-
-  Result<void> prepare();
   Result<upgrade::Order> last_good() const;
   void start();
   void schedule_restart(const std::string& why);
@@ -106,6 +110,8 @@ class Supervisor final : private upgrade::Host {
   std::function<void()> waiting_;
   std::chrono::system_clock::time_point began_ =
       std::chrono::system_clock::now();
+  std::chrono::steady_clock::time_point since_ =
+      std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point committed_{};
   StopMode stop_mode_ = StopMode::drain;
   bool stopping_ = false;

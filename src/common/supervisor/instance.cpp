@@ -1,0 +1,145 @@
+#include "common/supervisor/instance.hpp"
+
+#include <utility>
+
+#include "common/protocol/outcome.hpp"
+#include "common/supervisor/version.hpp"
+
+namespace relaunch::supervisor {
+
+namespace json = boost::json;
+
+Instance::Instance(const Options& options, LogSink log)
+    : name_(options.name),
+      program_(options.program),
+      executable_(options.executable),
+      log_(log),
+      supervisor_(std::make_unique<Supervisor>(options, std::move(log))) {
+  counted_ = supervisor_->events().subscribe(
+      [this](const observe::Event& event) { metrics_.add(event); });
+}
+
+Instance::~Instance() = default;
+
+Result<std::unique_ptr<Instance>> Instance::open(Options options, LogSink log) {
+  std::unique_ptr<Instance> instance{new Instance{options, std::move(log)}};
+  if (auto begun = instance->begin(options.run_folder); !begun) {
+    return begun.error();
+  }
+  return instance;
+}
+
+// The endpoint first: its lock says that there is no other instance.
+Result<void> Instance::begin(const std::filesystem::path& run_folder) {
+  auto server =
+      control::Server::open(supervisor_->io(), run_folder, *this, log_);
+  if (!server) return server.error();
+  server_ = std::move(*server);
+  auto signals = os::OperatorSignals::watch(
+      supervisor_->io(),
+      [this](os::OperatorSignal signal) { on_signal(signal); });
+  if (!signals) return signals.error();
+  signals_.emplace(std::move(*signals));
+  return supervisor_->prepare(server_->address());
+}
+
+void Instance::on_signal(os::OperatorSignal signal) {
+  using os::OperatorSignal;
+  switch (signal) {
+    case OperatorSignal::stop:
+      return stop(StopMode::drain);
+    case OperatorSignal::stop_without_deadline:
+      return stop(StopMode::drain_without_deadline);
+    case OperatorSignal::interrupt:
+      return stop(std::exchange(interrupted_, true) ? StopMode::now
+                                                    : StopMode::drain);
+    case OperatorSignal::upgrade:
+      return upgrade({}, {}, [](const Outcome&) {});
+    case OperatorSignal::reload:
+      (void)reload();
+      return;
+    case OperatorSignal::reopen_logs:
+      if (reopen_logs_) reopen_logs_();
+      return;
+  }
+}
+
+void Instance::upgrade(control::UpgradeOrder order, OnLine on_line,
+                       OnEnd on_end) {
+  if (!order.release.empty()) {
+    return supervisor_->rollback(order.release, std::move(on_line),
+                                 std::move(on_end));
+  }
+  upgrade::Order wanted;
+  wanted.request = order.request;
+  if (!order.artifact.empty()) {
+    wanted.artifact = release::Artifact{order.artifact, executable_};
+  }
+  if (order.arguments) {
+    wanted.arguments.emplace(program_.begin(), program_.begin() + 1);
+    wanted.arguments->insert(wanted.arguments->end(), order.arguments->begin(),
+                             order.arguments->end());
+  }
+  supervisor_->upgrade(std::move(wanted), std::move(on_line),
+                       std::move(on_end));
+}
+
+void Instance::abort() { supervisor_->abort(); }
+
+void Instance::stop(control::StopMode mode) { supervisor_->stop(mode); }
+
+// The same program once more, in a new generation: it reads its own
+// configuration again, and nobody notices.
+Result<void> Instance::reload() {
+  if (reopen_logs_) reopen_logs_();
+  supervisor_->restart([](const Outcome&) {});
+  return {};
+}
+
+json::object Instance::status() const {
+  const Status status = supervisor_->status();
+  json::object out{{"schema", control::kSchema}, {"name", name_}};
+  out["mode"] = "supervisor";
+  out["supervisor_pid"] = os::own_process_id();
+  out["generation"] = status.generation;
+  out["pid"] = status.pid;
+  out["serving"] = status.pid != 0;
+  out["release"] = status.release;
+  const auto phase = to_string(status.phase);
+  out["phase"] = json::string_view{phase.data(), phase.size()};
+  out["crash_loop"] = supervisor_->in_crash_loop();
+  out["uptime_ms"] = supervisor_->uptime().count();
+  json::array listeners;
+  for (const auto& [name, address] : supervisor_->listeners()) {
+    listeners.push_back({{"name", name}, {"address", address}});
+  }
+  out["listeners"] = std::move(listeners);
+  json::array draining;
+  for (const auto& [generation, pid] : supervisor_->draining()) {
+    draining.push_back({{"generation", generation}, {"pid", pid}});
+  }
+  out["draining"] = std::move(draining);
+  json::array phases;
+  for (const auto& item : protocol::to_items(status.phases)) {
+    phases.push_back(
+        {{"phase", item.phase}, {"microseconds", item.microseconds}});
+  }
+  out["phases"] = std::move(phases);
+  out["last_outcome"] = text::valid_utf8(status.last_outcome);
+  out["last_departure"] = text::valid_utf8(status.last_departure);
+  return out;
+}
+
+json::array Instance::history() const {
+  return supervisor_->history().to_json();
+}
+
+std::string Instance::metrics() const {
+  auto snapshot = supervisor_->snapshot();
+  snapshot.version = kVersion;
+  return metrics_.text(snapshot);
+}
+
+observe::EventLog& Instance::events() { return supervisor_->events(); }
+
+}  // namespace relaunch::supervisor

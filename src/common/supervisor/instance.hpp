@@ -1,0 +1,62 @@
+// One instance of `relaunch run`: a supervisor that can be reached, by its
+// control endpoint and by signals.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/control/server.hpp"
+#include "common/os/operator_signals.hpp"
+#include "common/supervisor/supervisor.hpp"
+
+namespace relaunch::supervisor {
+
+/// Everything on one thread: that of run().
+class Instance final : private control::Target {
+ public:
+  /// Nothing is started yet, and no other instance has been disturbed. Errors:
+  /// errc::busy if another process is this instance; of the folders and the
+  /// listeners; a program that does not exist.
+  static Result<std::unique_ptr<Instance>> open(Options options, LogSink log);
+  ~Instance() override;
+
+  /// Returns when it has been stopped and every generation has left.
+  void run() { supervisor_->run(); }
+  Supervisor& supervisor() { return *supervisor_; }
+  /// USR1, reload: whoever writes the log opens its file again.
+  void on_reopen_logs(std::function<void()> reopen) {
+    reopen_logs_ = std::move(reopen);
+  }
+
+ private:
+  Instance(const Options& options, LogSink log);
+  Result<void> begin(const std::filesystem::path& run_folder);
+  void on_signal(os::OperatorSignal signal);
+
+  // control::Target.
+  void upgrade(control::UpgradeOrder order, OnLine on_line,
+               OnEnd on_end) override;
+  void abort() override;
+  void stop(control::StopMode mode) override;
+  Result<void> reload() override;
+  boost::json::object status() const override;
+  boost::json::array history() const override;
+  std::string metrics() const override;
+  observe::EventLog& events() override;
+
+  std::string name_;
+  std::vector<std::string> program_;  ///< its name first
+  std::filesystem::path executable_;  ///< in an artifact that is a folder
+  LogSink log_;
+  std::unique_ptr<Supervisor> supervisor_;
+  observe::Metrics metrics_;
+  observe::Subscription counted_;
+  std::unique_ptr<control::Server> server_;
+  std::optional<os::OperatorSignals> signals_;
+  std::function<void()> reopen_logs_;
+  bool interrupted_ = false;
+};
+
+}  // namespace relaunch::supervisor
