@@ -100,8 +100,8 @@ ServerUnderTest::ServerUnderTest(ServerSetup setup) {
 
 // The supervisor has the same settings; the program's own build is not used.
 void ServerUnderTest::supervise(const ServerSetup& setup) {
-  auto program = std::exchange(
-      request_.arguments, {text::utf8(fs::absolute(kSupervisor))});
+  auto program = std::exchange(request_.arguments,
+                               {text::utf8(fs::absolute(kSupervisor))});
   for (const auto& word : program) {
     if (word.find('=') != word.npos) request_.arguments.push_back(word);
   }

@@ -67,7 +67,8 @@ void SuccessorDriver::run(const action::WatchNext&) {
 }
 
 void SuccessorDriver::run(const action::LeaveForGood&) {
-  context_.log(LogLevel::info, "told to leave: generation=", context_.generation);
+  context_.log(LogLevel::info,
+               "told to leave: generation=", context_.generation);
   const milliseconds told = std::exchange(drain_, milliseconds{0});
   self_.leave(told.count() > 0 ? told : context_.options.deadlines.drain);
 }

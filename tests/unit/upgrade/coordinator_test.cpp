@@ -105,7 +105,8 @@ TEST(Coordinator, GoesThroughAllPhasesInTheirOrder) {
 
 TEST(Coordinator, WithoutABuildStagesAtOnce) {
   Coordinator machine;
-  EXPECT_TRUE(has<action::Stage>(machine.on(event::Requested{event::From::stage})));
+  EXPECT_TRUE(
+      has<action::Stage>(machine.on(event::Requested{event::From::stage})));
   EXPECT_EQ(machine.step(), Step::staging);
 }
 
