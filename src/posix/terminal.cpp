@@ -1,5 +1,6 @@
 #include "common/os/terminal.hpp"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -35,6 +36,11 @@ Result<void> write_stream(Stream stream, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = uninterrupted(
         [&] { return ::write(file, bytes.data(), bytes.size()); });
+    // Whoever shares the stream may have made it non-blocking.
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      pollfd room{file, POLLOUT, 0};
+      if (uninterrupted([&] { return ::poll(&room, 1, -1); }) > 0) continue;
+    }
     if (sent < 0) return Error{last_error(), "cannot write the output: write"};
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }

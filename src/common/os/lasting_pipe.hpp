@@ -10,10 +10,9 @@
 #include "common/base/result.hpp"
 #include "common/os/handle.hpp"
 #include "common/os/process.hpp"
+#include "common/os/stream.hpp"
 
 namespace relaunch::os {
-
-enum class Stream { output = 1, error = 2 };
 
 /// One standard stream of a program whose reader may be killed: writing is no
 /// error then (no SIGPIPE), and does not wait until the pipe is full; another

@@ -5,10 +5,9 @@
 #include <string_view>
 
 #include "common/base/result.hpp"
+#include "common/os/stream.hpp"
 
 namespace relaunch::os {
-
-enum class Stream { output, error };
 
 /// How many columns; nothing if it is no terminal, or one that does not obey
 /// escape sequences. Windows: has the console obey them.
