@@ -82,6 +82,12 @@ std::string shown_value(const OptionInfo& option, const Value& value) {
   return value.text.substr(0, value.text.find('=')) + "=...";
 }
 
+/// Taken back by `no-stage`, which a higher source says.
+bool is_dropped(std::string_view name, const Settings& settings) {
+  return settings.flag("no-stage") &&
+         (name == "artifact" || name == "executable" || name == "build");
+}
+
 std::vector<Line> lines_of(const Settings& settings,
                            const supervisor::Options& made) {
   std::vector<Line> lines;
@@ -89,7 +95,9 @@ std::vector<Line> lines_of(const Settings& settings,
     if (!option.lasting || !option.is_for(Verb::run)) continue;
     const std::string key{option.name};
     for (const Value& value : settings.values(option.name)) {
-      lines.push_back({key, shown_value(option, value), value.origin});
+      const bool dropped = is_dropped(option.name, settings);
+      lines.push_back({key, dropped ? "" : shown_value(option, value),
+                       value.origin + (dropped ? ", but no-stage" : "")});
     }
     if (settings.has(option.name)) continue;
     const auto value = made_value(option.name, made);

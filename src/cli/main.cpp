@@ -5,6 +5,7 @@
 #include "cli/explain.hpp"
 #include "cli/run_options.hpp"
 #include "cli/settings.hpp"
+#include "cli/verbs.hpp"
 #include "common/base/text.hpp"
 #include "common/os/files.hpp"
 #include "common/os/system.hpp"
@@ -35,6 +36,26 @@ Attempt<ExitCode> check_config(const Invocation& invocation,
   return done(print(explain(*settings, *made)));
 }
 
+Output standard_output() {
+  const auto no_color = os::environment_variable("NO_COLOR");
+  return {print,
+          [](std::string_view note) {
+            // Nothing can be done if even that cannot be written.
+            (void)os::write_stream(os::Stream::error, note);
+          },
+          make_screen(os::terminal_width(os::Stream::output), no_color),
+          make_screen(os::terminal_width(os::Stream::error), no_color)};
+}
+
+Attempt<ExitCode> ask_instance(const Invocation& invocation,
+                               const Surroundings& surroundings) {
+  const auto settings = resolve(invocation, surroundings);
+  if (!settings) return settings.error();
+  const auto reach = reach_of(*settings, system_places());
+  if (!reach) return reach.error();
+  return perform_on_instance(invocation, *settings, *reach, standard_output());
+}
+
 Attempt<ExitCode> perform(const Invocation& invocation,
                           const Surroundings& surroundings) {
   switch (invocation.verb) {
@@ -43,9 +64,7 @@ Attempt<ExitCode> perform(const Invocation& invocation,
     case Verb::check_config:
       return check_config(invocation, surroundings);
     default:
-      return Failure{ExitCode::usage,
-                     text::cat("cannot ", info(invocation.verb).name,
-                               ": this build of relaunch has no such verb")};
+      return ask_instance(invocation, surroundings);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/values.hpp"
 #include "common/base/text.hpp"
+#include "common/os/endpoint.hpp"
 #include "common/os/folders.hpp"
 
 namespace relaunch::cli {
@@ -221,7 +222,7 @@ Places system_places() {
   std::error_code failure;
   auto folder = fs::current_path(failure);
   return {std::move(folder), os::instances_state_folder(),
-          os::instances_run_folder()};
+          os::default_run_folder()};
 }
 
 Attempt<Instance> instance_of(const Settings& settings, const Places& places) {

@@ -33,16 +33,23 @@ struct FreeLocal {
   void operator()(void* memory) const { LocalFree(memory); }
 };
 
+/// The system writes a pointer to the SID into the very bytes that hold it:
+/// they must never move.
 struct UserOfProcess {
-  alignas(TOKEN_USER) std::array<char, sizeof(TOKEN_USER) + 256> bytes{};
-  PSID sid() { return reinterpret_cast<TOKEN_USER*>(bytes.data())->User.Sid; }
+  struct Bytes {
+    alignas(TOKEN_USER) std::array<char, sizeof(TOKEN_USER) + 256> all{};
+  };
+  std::unique_ptr<Bytes> bytes = std::make_unique<Bytes>();
+  PSID sid() {
+    return reinterpret_cast<TOKEN_USER*>(bytes->all.data())->User.Sid;
+  }
 };
 
 Result<UserOfProcess> user_of(HANDLE token) {
   UserOfProcess user;
   DWORD size = 0;
-  if (!GetTokenInformation(token, TokenUser, user.bytes.data(),
-                           static_cast<DWORD>(user.bytes.size()), &size)) {
+  if (!GetTokenInformation(token, TokenUser, user.bytes->all.data(),
+                           static_cast<DWORD>(user.bytes->all.size()), &size)) {
     return failure("cannot tell a process's user: GetTokenInformation");
   }
   return user;

@@ -14,8 +14,4 @@ Result<std::filesystem::path> instances_state_folder() {
   return text::path_from_utf8(*data) / "relaunch";
 }
 
-std::optional<std::filesystem::path> instances_run_folder() {
-  return std::nullopt;
-}
-
 }  // namespace relaunch::os

@@ -202,6 +202,18 @@ TEST(CheckConfig, TellsEachValueAndWhereItCameFrom) {
   }
 }
 
+TEST(CheckConfig, ShowsNoArtifactThatIsNotUsed) {
+  const auto settings = read({{"check-config", "--no-stage", "--", "./server"},
+                              {},
+                              "artifact = some/file\n"});
+  ASSERT_EQ(end_of(settings), "fine");
+  const auto made = run_options(*settings, test::places());
+  ASSERT_EQ(end_of(made), "fine");
+  const std::string text = explain(*settings, *made);
+  EXPECT_THAT(text, testing::ContainsRegex("artifact += .*but no-stage"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("some")));
+}
+
 TEST(Help, OfEachVerbNamesItsOptionsInEightyColumns) {
   for (const VerbInfo& verb : verbs()) {
     std::string text = help(verb.verb);

@@ -1,0 +1,56 @@
+#include <gtest/gtest.h>
+
+#include "cli/exit_code.hpp"
+#include "cli/option_table.hpp"
+#include "common/base/text.hpp"
+#include "support/scratch_folder.hpp"
+
+namespace relaunch::cli {
+namespace {
+
+using text::cat;
+
+std::string operations() {
+  return test::file_content(std::filesystem::path{RELAUNCH_DOCUMENTS} /
+                            "operations.md");
+}
+
+/// In a table of Markdown a bar ends the cell.
+std::string cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? "\\|" : std::string{c};
+  return out;
+}
+
+std::string row(const OptionInfo& option) {
+  return cat("| `--", option.name, option.value.empty() ? "" : " ",
+             cell(option.value), "` | ", option.fallback,
+             option.fallback.empty() ? "" : " ", "| ", cell(option.help),
+             " |\n");
+}
+
+TEST(Documentation, HasARowForEachOptionAsTheTableSaysIt) {
+  const auto text = operations();
+  for (const OptionInfo& option : options()) {
+    EXPECT_NE(text.find(row(option)), text.npos) << row(option);
+  }
+}
+
+TEST(Documentation, NamesEachVerb) {
+  const auto text = operations();
+  for (const VerbInfo& verb : verbs()) {
+    EXPECT_NE(text.find(cat("| `relaunch ", verb.name)), text.npos)
+        << verb.name;
+  }
+}
+
+TEST(Documentation, HasARowForEachExitCodeAsTheTableSaysIt) {
+  const auto text = operations();
+  for (const auto& [code, meaning] : exit_codes()) {
+    const auto row = cat("| ", static_cast<int>(code), " | ", meaning, " |\n");
+    EXPECT_NE(text.find(row), text.npos) << row;
+  }
+}
+
+}  // namespace
+}  // namespace relaunch::cli

@@ -1,0 +1,129 @@
+// A running instance as the command sees it, on a thread of its own.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "common/base/text.hpp"
+#include "common/control/server.hpp"
+#include "common/observe/history.hpp"
+#include "support/scratch_folder.hpp"
+
+namespace relaunch::test {
+
+class Instance final : private control::Target {
+ public:
+  Instance() {
+    outcome.result = Outcome::Result::done;
+    outcome.serving_generation = 2;
+    outcome.serving_pid = 71;
+    server_ = control::Server::open(io_, scratch_ / "run", *this, {}).value();
+    thread_ = std::thread{[this] { io_.run(); }};
+  }
+  ~Instance() override {
+    end();
+    work_.reset();
+    thread_.join();
+  }
+
+  /// The command with this verb, about this instance.
+  ChildResult ask(std::vector<std::string> words) {
+    words.insert(words.begin() + 1, {"--name", "shop", "--run-folder",
+                                     text::utf8(scratch_ / "run")});
+    return run_command(std::move(words));
+  }
+
+  /// What it was asked for, in words.
+  std::string noted() const {
+    const std::lock_guard lock{mutex_};
+    return noted_;
+  }
+  /// Its process ends, as others see it.
+  void end() {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      server_.reset();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  Outcome outcome;
+  std::vector<std::string> lines = {"[1/2] main.cpp", "warning: x\x1b[2J"};
+  bool is_slow = false;  ///< its upgrade does not end
+
+ private:
+  void upgrade(control::UpgradeOrder order, OnLine on_line,
+               OnEnd on_end) override {
+    note("upgrade");
+    if (order.request.skip_build) note(" skip_build");
+    if (order.request.force) note(" force");
+    if (order.request.end_probation) note(" end_probation");
+    if (!order.artifact.empty()) {
+      note(" artifact=" + text::utf8(order.artifact.filename()));
+    }
+    if (!order.release.empty()) note(" release=" + order.release);
+    if (order.arguments) {
+      for (const auto& word : *order.arguments) note(" <" + word + '>');
+    }
+    add(observe::name::kUpgradeStarted, {});
+    add(observe::name::kUpgradePhase, "build");
+    for (const auto& line : lines) on_line(line);
+    add(observe::name::kUpgradePhase, "stage");
+    if (!is_slow) on_end(outcome);
+  }
+  void abort() override { note("abort"); }
+  void stop(control::StopMode mode) override {
+    note(mode == control::StopMode::now ? "stop now" : "stop");
+    // Its last answer leaves before the process does.
+    boost::asio::post(
+        io_, [this] { boost::asio::post(io_, [this] { server_.reset(); }); });
+  }
+  Result<void> reload() override {
+    return Error{errc::not_permitted, "cannot reload: nothing to read again"};
+  }
+  boost::json::object status() const override {
+    return {{"schema", 1}, {"name", "shop"}, {"generation", 2}};
+  }
+  boost::json::array history() const override {
+    return {observe::to_json(
+        observe::history_entry(1, outcome, std::chrono::milliseconds{9}))};
+  }
+  std::string metrics() const override { return "relaunch_up 1\n"; }
+  observe::EventLog& events() override { return log_; }
+
+  void note(const std::string& what) {
+    const std::lock_guard lock{mutex_};
+    noted_ += what;
+  }
+  void add(std::string_view name, std::string_view phase) {
+    observe::Event event;
+    event.name = name;
+    event.phase = phase;
+    log_.add(event);
+  }
+
+  ScratchFolder scratch_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
+      work_{io_.get_executor()};
+  std::unique_ptr<control::Server> server_;
+  observe::EventLog log_;
+  std::thread thread_;
+  mutable std::mutex mutex_;
+  std::string noted_;
+};
+
+}  // namespace relaunch::test
