@@ -231,6 +231,28 @@ Result<void> publish_file(const fs::path& file, std::string_view bytes) {
   return replace(file, bytes, Purpose::show);
 }
 
+Result<void> write_in_place(const fs::path& file, std::size_t offset,
+                            std::string_view bytes) {
+  const Handle open = open_file(file, O_RDWR | O_CREAT, 0600);
+  if (!open) return failed("write", file, "open");
+  struct stat before;
+  if (::fstat(open.get(), &before) != 0) return failed("write", file, "fstat");
+  while (!bytes.empty()) {
+    const ssize_t size = fault("file.write") ? -1 : uninterrupted([&] {
+      return ::pwrite(open.get(), bytes.data(), bytes.size(),
+                      static_cast<off_t>(offset));
+    });
+    if (size < 0) return failed("write", file, "pwrite");
+    bytes.remove_prefix(static_cast<std::size_t>(size));
+    offset += static_cast<std::size_t>(size);
+  }
+  if (fault("file.sync") || ::fdatasync(open.get()) != 0) {
+    return failed("write", file, "fdatasync");
+  }
+  // It may be new: then its name must reach the disk too.
+  return before.st_size == 0 ? sync_folder(folder_of(file)) : Result<void>{};
+}
+
 Result<void> copy_file(const fs::path& from, const fs::path& to) {
   const Handle source = open_file(from, O_RDONLY | O_NONBLOCK);
   if (!source) return failed("copy", from, "open");

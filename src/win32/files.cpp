@@ -190,6 +190,30 @@ Result<void> publish_file(const fs::path& file, std::string_view bytes) {
   return write_durably(file, bytes);
 }
 
+Result<void> write_in_place(const fs::path& file, std::size_t offset,
+                            std::string_view bytes) {
+  const Handle opened{CreateFileW(
+      file.c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll, nullptr,
+      OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL | FILE_FLAG_OPEN_REPARSE_POINT,
+      nullptr)};
+  if (!opened || fault("file.open"))
+    return cannot("write", file, "CreateFileW");
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (!GetFileInformationByHandle(opened.get(), &info)) {
+    return cannot("write", file, "GetFileInformationByHandle");
+  }
+  if (is_link(info.dwFileAttributes)) {
+    return Error{make_error_code(errc::invalid_argument),
+                 text::cat("cannot write ", file, ": it is a link")};
+  }
+  LARGE_INTEGER place{};
+  place.QuadPart = static_cast<LONGLONG>(offset);
+  if (!SetFilePointerEx(opened.get(), place, nullptr, FILE_BEGIN)) {
+    return cannot("write", file, "SetFilePointerEx");
+  }
+  return write_all(opened, file, bytes);
+}
+
 Result<void> copy_file(const fs::path& from, const fs::path& to) {
   if (!fault("file.copy") && CopyFileW(from.c_str(), to.c_str(), TRUE))
     return {};

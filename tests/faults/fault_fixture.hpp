@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/release/record_file.hpp"
 #include "common/release/records.hpp"
 #include "upgrade/upgrade_fixture.hpp"
 
@@ -150,8 +151,10 @@ class FaultyUpgrade {
     return status;
   }
   void expect_recorded(const ServerStatus& status) const {
-    const auto record = release::read_current(
-        file_content(server_.path("state") / "current.json"));
+    const auto text =
+        release::read_record(server_.path("state") / release::kCommitted);
+    ASSERT_TRUE(text);
+    const auto record = release::read_current(*text);
     ASSERT_TRUE(record);
     EXPECT_EQ(record->current.generation, status.generation);
     EXPECT_EQ(record->current.pid, status.pid);

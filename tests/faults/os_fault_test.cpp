@@ -57,7 +57,6 @@ std::vector<Row> rows() {
           record("incumbent.file.sync", Lack::device),
           row("successor.process.watch", Lack::handles, kInLaunch),
           row("incumbent.file.copy", Lack::disk, kInStage),
-          record("incumbent.file.rename", Lack::write_access),
           row("successor.handle.take", Lack::handles, kInPrepare),
           row("incumbent.file.sync", Lack::device, kInStage),
           row("incumbent.channel.receive", Lack::memory, kInLaunch),

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "common/base/text.hpp"
+#include "common/observe/history.hpp"
 #include "common/release/store.hpp"
 #include "support/server_under_test.hpp"
 #include "sweep/tracer.hpp"
@@ -195,7 +196,8 @@ class Trial {
     };
     for (const auto& entry : fs::directory_iterator{server_.path("state")}) {
       const auto name = entry.path().filename();
-      if (name != "releases" && name != "current.json" && name != "held.json") {
+      if (name != "releases" && name != release::kCommitted &&
+          name != "held.json" && name != observe::kHistoryFile) {
         note(entry.path());
       }
     }

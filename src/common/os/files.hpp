@@ -34,6 +34,13 @@ Result<void> write_durably(const fs::path& file, std::string_view bytes);
 /// with the rights of its folder.
 Result<void> publish_file(const fs::path& file, std::string_view bytes);
 
+/// Writes these bytes at this place of the file, which is made if it is not
+/// there (POSIX: 0600); they are on the disk when this returns. The rest of the
+/// file stays as it is; after an error these bytes may be anything. A symbolic
+/// link is not followed.
+Result<void> write_in_place(const fs::path& file, std::size_t offset,
+                            std::string_view bytes);
+
 /// Copies bytes and mode to a new file that must not exist. A file system that
 /// can shares the blocks (FICLONE); never a hard link, since a write in place
 /// would change the copy too. Linux file capabilities are copied, or it fails:

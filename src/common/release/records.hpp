@@ -19,7 +19,7 @@ struct ReleaseRecord {
 std::string write_release(const ReleaseRecord& record);
 std::optional<ReleaseRecord> read_release(std::string_view json);
 
-/// current.json
+/// committed
 struct CurrentRecord {
   Current current;
   std::vector<std::string> history;  ///< committed releases, the newest first

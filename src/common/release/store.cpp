@@ -11,6 +11,7 @@
 #include "common/os/process.hpp"
 #include "common/os/system.hpp"
 #include "common/os/temporary_name.hpp"
+#include "common/release/record_file.hpp"
 #include "common/release/records.hpp"
 #include "common/release/tree.hpp"
 #include "common/release/tree_hash.hpp"
@@ -272,7 +273,7 @@ std::optional<Release> Store::find(std::string_view id) const {
 }
 
 std::optional<Current> Store::current() const {
-  const auto bytes = os::read_file(folder_ / "current.json", kMaxRecordBytes);
+  const auto bytes = read_record(folder_ / kCommitted);
   if (!bytes) return {};
   const auto record = read_current(*bytes);
   if (!record) return {};
@@ -280,9 +281,9 @@ std::optional<Current> Store::current() const {
 }
 
 Result<void> Store::set_current(const Current& current) {
-  const fs::path file = folder_ / "current.json";
+  const fs::path file = folder_ / kCommitted;
   CurrentRecord record{current, {}};
-  if (const auto bytes = os::read_file(file, kMaxRecordBytes)) {
+  if (const auto bytes = read_record(file)) {
     if (auto old = read_current(*bytes)) record.history = old->history;
   }
   if (!current.release.empty()) {
@@ -290,7 +291,7 @@ Result<void> Store::set_current(const Current& current) {
     record.history.insert(record.history.begin(), current.release);
   }
   if (record.history.size() > kMaxHistory) record.history.resize(kMaxHistory);
-  return os::write_durably(file, write_current(record));
+  return write_record(file, write_current(record));
 }
 
 namespace {
@@ -371,7 +372,7 @@ std::vector<Candidate> list_candidates(const fs::path& releases,
 }  // namespace
 
 std::optional<Release> Store::previous() const {
-  const auto bytes = os::read_file(folder_ / "current.json", kMaxRecordBytes);
+  const auto bytes = read_record(folder_ / kCommitted);
   const auto record = bytes ? read_current(*bytes) : std::nullopt;
   if (!record) return {};
   for (const std::string& id : record->history) {
@@ -384,7 +385,7 @@ std::optional<Release> Store::previous() const {
 void Store::prune(unsigned keep, const std::vector<std::string>& in_use) {
   std::vector<std::string> history;
   std::vector<std::string> kept = in_use;
-  const auto bytes = os::read_file(folder_ / "current.json", kMaxRecordBytes);
+  const auto bytes = read_record(folder_ / kCommitted);
   if (auto record = bytes ? read_current(*bytes) : std::nullopt) {
     history = std::move(record->history);
     kept.push_back(record->current.release);

@@ -2,7 +2,7 @@
 //
 //   <state>/releases/<hash>/…        the artifact's files
 //   <state>/releases/<hash>.json     where it came from, its executable
-//   <state>/current.json             the committed release and its generation
+//   <state>/committed                the committed release and its generation
 //   <state>/held.json                releases that failed, with the reason
 #pragma once
 
@@ -18,6 +18,9 @@
 #include "common/base/result.hpp"
 
 namespace relaunch::release {
+
+/// The record of the committed release, a file of two slots.
+inline constexpr char kCommitted[] = "committed";
 
 struct Artifact {
   std::filesystem::path path;        ///< a file, or a folder

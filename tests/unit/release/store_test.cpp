@@ -11,6 +11,7 @@
 #include "common/base/text.hpp"
 #include "common/os/files.hpp"
 #include "common/os/system.hpp"
+#include "common/release/record_file.hpp"
 #include "common/release/tree_hash.hpp"
 #include "unit/release/artifact_files.hpp"
 
@@ -261,7 +262,7 @@ TEST_F(StoreTest, TornCurrentCountsAsAbsentAndCanBeReplaced) {
        {"", "{\"release\":\"abc\",\"gener", "[]", "\xFF", "{}",
         "{\"release\":\"a\",\"generation\":-1,\"pid\":1}",
         "{\"release\":\"a\",\"generation\":4294967296,\"pid\":1}"}) {
-    make_file(state_ / "current.json", torn);
+    ASSERT_TRUE(write_record(state_ / kCommitted, torn));
     EXPECT_FALSE(store.current()) << torn;
     ASSERT_TRUE(store.set_current({"abc", 1, 2}));
     EXPECT_TRUE(store.current());
@@ -270,10 +271,10 @@ TEST_F(StoreTest, TornCurrentCountsAsAbsentAndCanBeReplaced) {
 
 TEST_F(StoreTest, CurrentStandsWhenItCannotBeReplaced) {
   Store store = open();
-  fs::create_directory(state_ / "current.json");
+  fs::create_directory(state_ / kCommitted);
   const auto written = store.set_current({"abc", 1, 2});
   ASSERT_FALSE(written);
-  EXPECT_THAT(written.error().text(), HasSubstr("current.json"));
+  EXPECT_THAT(written.error().text(), HasSubstr(kCommitted));
   EXPECT_FALSE(store.current());
 }
 
