@@ -35,21 +35,23 @@ struct FreeLocal {
 
 /// The system writes a pointer to the SID into the very bytes that hold it:
 /// they must never move.
+/// On the heap: what is in it points into itself.
 struct UserOfProcess {
   struct Bytes {
-    alignas(TOKEN_USER) std::array<char, sizeof(TOKEN_USER) + 256> all{};
+    alignas(TOKEN_USER) std::array<char, sizeof(TOKEN_USER) + 256> bytes{};
   };
-  std::unique_ptr<Bytes> bytes = std::make_unique<Bytes>();
-  PSID sid() {
-    return reinterpret_cast<TOKEN_USER*>(bytes->all.data())->User.Sid;
+  std::unique_ptr<Bytes> held = std::make_unique<Bytes>();
+  PSID sid() const {
+    return reinterpret_cast<TOKEN_USER*>(held->bytes.data())->User.Sid;
   }
 };
 
 Result<UserOfProcess> user_of(HANDLE token) {
   UserOfProcess user;
+  auto& bytes = user.held->bytes;
   DWORD size = 0;
-  if (!GetTokenInformation(token, TokenUser, user.bytes->all.data(),
-                           static_cast<DWORD>(user.bytes->all.size()), &size)) {
+  if (!GetTokenInformation(token, TokenUser, bytes.data(),
+                           static_cast<DWORD>(bytes.size()), &size)) {
     return failure("cannot tell a process's user: GetTokenInformation");
   }
   return user;
