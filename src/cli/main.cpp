@@ -4,6 +4,7 @@
 
 #include "cli/explain.hpp"
 #include "cli/run_options.hpp"
+#include "cli/service.hpp"
 #include "cli/settings.hpp"
 #include "cli/verbs.hpp"
 #include "common/base/text.hpp"
@@ -56,6 +57,17 @@ Attempt<ExitCode> ask_instance(const Invocation& invocation,
   return perform_on_instance(invocation, *settings, *reach, standard_output());
 }
 
+Attempt<ExitCode> service(std::span<const std::string> words,
+                          const Surroundings& surroundings) {
+  if (auto possible = services_possible(); !possible) return possible.error();
+  const auto request =
+      read_service_request(words, surroundings, system_places());
+  if (!request) return request.error();
+  const auto text = perform_service(*request, surroundings.folder);
+  if (!text) return text.error();
+  return done(print(*text));
+}
+
 Attempt<ExitCode> perform(const Invocation& invocation,
                           const Surroundings& surroundings) {
   switch (invocation.verb) {
@@ -76,6 +88,12 @@ Attempt<ExitCode> command() {
                               return os::read_file(file, kMaxConfigBytes);
                             }};
   const auto rest = std::span{*words}.subspan(words->empty() ? 0 : 1);
+  if (const auto code = run_hidden_verb(rest)) return *code;
+  // What follows is for run, for another time: it is not read as its own.
+  const bool is_service = !rest.empty() && rest[0] == "service";
+  if (is_service && (rest.size() < 2 || !rest[1].starts_with('-'))) {
+    return service(rest.subspan(1), surroundings);
+  }
   const auto invocation = read_command_line(rest, surroundings.folder);
   if (!invocation) return invocation.error();
   if (!*invocation) return done(print(general_help()));
@@ -96,6 +114,7 @@ int end(const Failure& failure) {
 int main() {
   using namespace relaunch;
   try {
+    os::load_libraries_from_system_only();
     os::open_missing_streams();
     const auto code = cli::command();
     return code ? static_cast<int>(*code) : cli::end(code.error());

@@ -62,6 +62,16 @@ constexpr std::array kVerbs = {
              "[options of run] [-- program [argument...]]",
              "explain every value and where it came from",
              "Nothing is started and nothing is opened.\n"},
+    VerbInfo{Verb::service, "service",
+             "install|uninstall|start|stop|status [options]",
+             "be a service of Windows",
+             "service install [options of run] -- program [argument...]\n"
+             "service uninstall|start|stop --name NAME\n"
+             "service status --name NAME [--json]\n"
+             "The service is called as the instance. It runs in this folder, "
+             "without the\nRELAUNCH_ variables of this shell. sc control NAME "
+             "128 upgrades it, and\nsc control NAME 6 has it read its "
+             "configuration again.\n"},
 };
 
 constexpr VerbSet kRun = set_of(Verb::run) | set_of(Verb::check_config);

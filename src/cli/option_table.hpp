@@ -23,6 +23,7 @@ enum class Verb {
   metrics,
   version,
   check_config,
+  service,
 };
 
 struct VerbInfo {

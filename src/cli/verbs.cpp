@@ -304,6 +304,7 @@ Attempt<ExitCode> perform_on_instance(const Invocation& invocation,
     case Verb::run:
     case Verb::version:
     case Verb::check_config:
+    case Verb::service:
       break;
   }
   return Failure{ExitCode::internal, "this verb asks no instance"};

@@ -24,6 +24,8 @@ Result<void> order_service(const std::string&, ServiceOrder) {
   return not_here();
 }
 
+bool is_no_service(const Error&) { return false; }
+
 Result<ServiceStatus> query_service(const std::string&) { return not_here(); }
 
 Result<ServiceStatus> wait_for_service(const std::string&, ServiceState,

@@ -55,6 +55,8 @@ void open_missing_streams() {
   }
 }
 
+void load_libraries_from_system_only() {}
+
 void keep_signals_from_this_thread() {
   sigset_t all;
   ::sigfillset(&all);

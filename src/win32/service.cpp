@@ -189,6 +189,11 @@ Result<void> order_service(const std::string& name, ServiceOrder order) {
   return failed(what.verb, name, "ControlService");
 }
 
+bool is_no_service(const Error& error) {
+  return error.code() == win32::system_code(ERROR_SERVICE_DOES_NOT_EXIST) ||
+         error.code() == win32::system_code(ERROR_SERVICE_NOT_ACTIVE);
+}
+
 Result<ServiceStatus> query_service(const std::string& name) {
   auto service =
       open("query", name, SERVICE_QUERY_STATUS | SERVICE_QUERY_CONFIG);

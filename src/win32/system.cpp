@@ -121,6 +121,13 @@ std::string_view executable_suffix() { return ".exe"; }
 
 void open_missing_streams() {}
 
+// What the program itself is linked against has been loaded by then: only
+// libraries of the system, which the loader takes from its own list.
+// https://learn.microsoft.com/windows/win32/api/libloaderapi/nf-libloaderapi-setdefaultdlldirectories
+void load_libraries_from_system_only() {
+  SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
+}
+
 void keep_signals_from_this_thread() {}
 
 namespace {

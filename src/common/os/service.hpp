@@ -67,6 +67,9 @@ Result<void> uninstall_service(const std::string& name);
 Result<void> start_service(const std::string& name);
 Result<void> order_service(const std::string& name, ServiceOrder order);
 
+/// Is it that there is no service of this name, or that it does not run?
+bool is_no_service(const Error& error);
+
 struct ServiceStatus {
   ServiceState state = ServiceState::other;
   ProcessId pid = 0;            ///< of its host; 0: none

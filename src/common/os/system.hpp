@@ -62,6 +62,11 @@ std::string_view executable_suffix();
 /// Windows: nothing to do, a stream is no number there.
 void open_missing_streams();
 
+/// Windows: a DLL beside the program, in its working folder or on the PATH is
+/// not taken for one of the system's. Before anything else is done. POSIX:
+/// nothing to do.
+void load_libraries_from_system_only();
+
 /// The host's signal handlers run on the host's threads: this one takes none.
 /// Windows: nothing to do.
 void keep_signals_from_this_thread();
