@@ -15,8 +15,13 @@ Instance::Instance(const Options& options, LogSink log)
       executable_(options.executable),
       log_(log),
       supervisor_(std::make_unique<Supervisor>(options, std::move(log))) {
-  counted_ = supervisor_->events().subscribe(
-      [this](const observe::Event& event) { metrics_.add(event); });
+  counted_ =
+      supervisor_->events().subscribe([this](const observe::Event& event) {
+        metrics_.add(event);
+        if (service_ && event.name == observe::name::kGenerationCommitted) {
+          service_->say_serving();
+        }
+      });
 }
 
 Instance::~Instance() = default;
@@ -40,6 +45,13 @@ Result<void> Instance::begin(const std::filesystem::path& run_folder) {
       [this](os::OperatorSignal signal) { on_signal(signal); });
   if (!signals) return signals.error();
   signals_.emplace(std::move(*signals));
+  auto link = ServiceLink::find(
+      supervisor_->io(),
+      {[this](os::ServiceOrder order) { on_service_order(order); },
+       // Whoever the service manager starts next wants the ports.
+       [this] { stop(StopMode::drain); }});
+  if (!link) return link.error();
+  service_ = std::move(*link);
   return supervisor_->prepare(server_->address());
 }
 
@@ -61,6 +73,18 @@ void Instance::on_signal(os::OperatorSignal signal) {
     case OperatorSignal::reopen_logs:
       if (reopen_logs_) reopen_logs_();
       return;
+  }
+}
+
+void Instance::on_service_order(os::ServiceOrder order) {
+  switch (order) {
+    case os::ServiceOrder::stop:
+      return stop(StopMode::drain);
+    case os::ServiceOrder::reload:
+      (void)reload();
+      return;
+    case os::ServiceOrder::upgrade:
+      return upgrade({}, {}, [](const Outcome&) {});
   }
 }
 

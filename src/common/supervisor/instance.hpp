@@ -9,6 +9,7 @@
 
 #include "common/control/server.hpp"
 #include "common/os/operator_signals.hpp"
+#include "common/supervisor/service_link.hpp"
 #include "common/supervisor/supervisor.hpp"
 
 namespace relaunch::supervisor {
@@ -34,6 +35,7 @@ class Instance final : private control::Target {
   Instance(const Options& options, LogSink log);
   Result<void> begin(const std::filesystem::path& run_folder);
   void on_signal(os::OperatorSignal signal);
+  void on_service_order(os::ServiceOrder order);
 
   // control::Target.
   void upgrade(control::UpgradeOrder order, OnLine on_line,
@@ -55,6 +57,7 @@ class Instance final : private control::Target {
   observe::Subscription counted_;
   std::unique_ptr<control::Server> server_;
   std::optional<os::OperatorSignals> signals_;
+  std::unique_ptr<ServiceLink> service_;  ///< to its host, if it has one
   std::function<void()> reopen_logs_;
   bool interrupted_ = false;
 };
