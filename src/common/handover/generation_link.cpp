@@ -54,8 +54,9 @@ Result<void> GenerationLink::launch(const release::Release& release,
         lost(std::move(error));
         end_.channel_ended();
       });
-  context_.log(LogLevel::info, "successor started: pid=", process_->id(),
-               " release=", release_);
+  context_.log_transition(LogLevel::info,
+                          "successor started: pid=", process_->id(),
+                          " release=", release_);
   return {};
 }
 
@@ -78,7 +79,7 @@ Result<void> GenerationLink::start_process(const release::Release& release,
       text::cat(upgrade::kIncumbentVariable, '=', os::own_process_id()));
   request.handles = {
       {std::string{upgrade::kChannelVariable}, channel.theirs.get()}};
-  auto process = context_.launch(request);
+  auto process = context_.start(request);
   if (!process) return process.error();
   process_ = std::make_shared<os::Process>(std::move(*process));
   channel_ =

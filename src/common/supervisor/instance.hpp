@@ -30,6 +30,8 @@ class Instance final : private control::Target {
   void on_reopen_logs(std::function<void()> reopen) {
     reopen_logs_ = std::move(reopen);
   }
+  /// In the text format of Prometheus.
+  std::string metrics() const override;
 
  private:
   Instance(const Options& options, LogSink log);
@@ -45,7 +47,6 @@ class Instance final : private control::Target {
   Result<void> reload() override;
   boost::json::object status() const override;
   boost::json::array history() const override;
-  std::string metrics() const override;
   observe::EventLog& events() override;
 
   std::string name_;

@@ -167,19 +167,20 @@ void Supervisor::schedule_restart(const std::string& why) {
   tell(std::move(event),
        delay ? observe::name::kRestartScheduled : observe::name::kCrashLoop);
   if (!delay) {
-    context_.log(LogLevel::error,
-                 "crash loop, held until the operator acts: generation=",
-                 context_.generation, " reason=\"", text::printable(why), '"');
+    context_.log_transition(
+        LogLevel::error,
+        "crash loop, held until the operator acts: generation=",
+        context_.generation, " reason=\"", text::printable(why), '"');
     return;
   }
-  context_.log(LogLevel::warning, "restart in ", delay->count(),
-               " ms: reason=\"", text::printable(why), '"');
+  context_.log_transition(LogLevel::warning, "restart in ", delay->count(),
+                          " ms: reason=\"", text::printable(why), '"');
   restart_timer_.arm(*delay, [this] { start(); });
 }
 
 void Supervisor::incumbent_ended(const std::string& status) {
-  context_.log(LogLevel::warning, "generation ", context_.generation, " (pid ",
-               pid(), ") ended: ", status);
+  context_.log_transition(LogLevel::warning, "generation ", context_.generation,
+                          " (pid ", pid(), ") ended: ", status);
   observe::Event exited;
   exited.level = LogLevel::warning;
   exited.generation = context_.generation;
@@ -201,8 +202,9 @@ void Supervisor::incumbent_ended(const std::string& status) {
 // It runs, but no turn can be asked of it: it leaves, and another is started.
 void Supervisor::incumbent_lost(const Error& error) {
   if (!incumbent_) return;
-  context_.log(LogLevel::error, "generation ", context_.generation,
-               " cannot be reached, ending it: reason=\"", error.text(), '"');
+  context_.log_transition(LogLevel::error, "generation ", context_.generation,
+                          " cannot be reached, ending it: reason=\"",
+                          error.text(), '"');
   observe::Event lost;
   lost.level = LogLevel::error;
   lost.generation = context_.generation;

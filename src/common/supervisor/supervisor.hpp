@@ -51,6 +51,13 @@ class Supervisor final : private upgrade::Host {
     context_.options.on_launch = std::move(callback);
   }
 
+  /// In place of os::launch, for what is to become this generation.
+  void on_start_process(upgrade::Context::StartProcess start) {
+    context_.start_process = std::move(start);
+  }
+  /// False: the log leaves out the sentences about what is an event.
+  void tell_transitions(bool tell) { context_.logs_transitions = tell; }
+
   void upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end);
   /// To a kept release; "previous": the one that was committed before.
   void rollback(std::string release, OnLine on_line, OnEnd on_end);

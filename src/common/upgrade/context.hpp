@@ -77,11 +77,19 @@ struct Context {
   /// How this generation was started.
   LaunchPlan launched;
   /// How the process of a generation is started.
-  std::function<Result<os::Process>(const os::LaunchRequest&)> launch =
-      os::launch;
+  using StartProcess = std::function<Result<os::Process>(
+      const os::LaunchRequest&, std::uint32_t generation)>;
+  StartProcess start_process;  ///< empty: os::launch
   /// Every transition, for whoever follows them.
   observe::EventLog events;
   observe::History history;
+  bool logs_transitions = true;
+
+  /// The next generation's.
+  Result<os::Process> start(const os::LaunchRequest& request) const {
+    return start_process ? start_process(request, generation + 1)
+                         : os::launch(request);
+  }
 
   release::Artifact artifact() const {
     return {options.artifact, options.executable};
@@ -95,6 +103,11 @@ struct Context {
   template <typename... Parts>
   void log(LogLevel level, const Parts&... parts) const {
     if (options.log) options.log(level, text::cat(parts...));
+  }
+  /// Of what is an event too: left out where the log is made from the events.
+  template <typename... Parts>
+  void log_transition(LogLevel level, const Parts&... parts) const {
+    if (logs_transitions) log(level, parts...);
   }
 };
 

@@ -103,7 +103,7 @@ void CoordinatorDriver::note_phase() {
     status.phases = phases;
   });
   told_.entered(phase, phases.back().at);
-  context_.log(LogLevel::info, "upgrade: phase=", to_string(phase));
+  context_.log_transition(LogLevel::info, "upgrade: phase=", to_string(phase));
 }
 
 void CoordinatorDriver::refuse(const OnEnd& on_end, errc why,
@@ -236,9 +236,9 @@ void CoordinatorDriver::run(const action::AnswerAndSucceed&) {
   done.phase = Phase::commit;
   done.serving_generation = context_.generation + 1;
   done.serving_pid = pid_of(*attempt_->successor);
-  context_.log(LogLevel::info,
-               "upgrade committed: generation=", done.serving_generation,
-               " pid=", done.serving_pid, " release=", done.release);
+  context_.log_transition(
+      LogLevel::info, "upgrade committed: generation=", done.serving_generation,
+      " pid=", done.serving_pid, " release=", done.release);
   // A start is no upgrade.
   if (host_.pid() != 0) {
     context_.board.change([](Status& status) {
@@ -292,10 +292,11 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
     context_.store->prune(departures_.releases_to_keep(),
                           {context_.release, outcome.release});
   }
-  context_.log(outcome.ok() ? LogLevel::info : LogLevel::warning,
-               "upgrade ended, still serving: outcome=\"",
-               to_string(outcome.result), "\" phase=", to_string(outcome.phase),
-               " reason=\"", text::printable(outcome.reason), '"');
+  context_.log_transition(outcome.ok() ? LogLevel::info : LogLevel::warning,
+                          "upgrade ended, still serving: outcome=\"",
+                          to_string(outcome.result),
+                          "\" phase=", to_string(outcome.phase), " reason=\"",
+                          text::printable(outcome.reason), '"');
   context_.board.change([&](Status& status) {
     status.phase = Phase::idle;
     status.last_outcome =

@@ -95,7 +95,7 @@ void Departures::report(Iterator entry) {
       text::cat("generation ", entry->leaver.generation, " (pid ",
                 entry->leaver.process->id(), ") ", entry->machine.text(),
                 " after ", took.count(), " ms");
-  context_.log(by_itself ? LogLevel::info : LogLevel::warning, text);
+  context_.log_transition(by_itself ? LogLevel::info : LogLevel::warning, text);
   observe::Event exited;
   exited.name = observe::name::kGenerationExited;
   exited.level = by_itself ? LogLevel::info : LogLevel::warning;
