@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/explain.hpp"
+#include "cli/run.hpp"
 #include "cli/run_options.hpp"
 #include "cli/service.hpp"
 #include "cli/settings.hpp"
@@ -35,6 +36,15 @@ Attempt<ExitCode> check_config(const Invocation& invocation,
   const auto made = run_options(*settings, system_places());
   if (!made) return made.error();
   return done(print(explain(*settings, *made)));
+}
+
+Attempt<ExitCode> run_program(const Invocation& invocation,
+                              const Surroundings& surroundings) {
+  auto settings = resolve(invocation, surroundings);
+  if (!settings) return settings.error();
+  const auto options = run_options(std::move(*settings), system_places());
+  if (!options) return options.error();
+  return run(*options);
 }
 
 Output standard_output() {
@@ -75,6 +85,8 @@ Attempt<ExitCode> perform(const Invocation& invocation,
       return done(print("relaunch " RELAUNCH_VERSION "\n"));
     case Verb::check_config:
       return check_config(invocation, surroundings);
+    case Verb::run:
+      return run_program(invocation, surroundings);
     default:
       return ask_instance(invocation, surroundings);
   }

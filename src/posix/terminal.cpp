@@ -1,6 +1,7 @@
 #include "common/os/terminal.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -41,10 +42,18 @@ Result<void> write_stream(Stream stream, std::string_view bytes) {
       pollfd room{file, POLLOUT, 0};
       if (uninterrupted([&] { return ::poll(&room, 1, -1); }) > 0) continue;
     }
+    if (sent < 0 && errno == EAGAIN) {
+      // Somebody else made the open file non-blocking.
+      pollfd room{file, POLLOUT, 0};
+      uninterrupted([&] { return ::poll(&room, 1, -1); });
+      continue;
+    }
     if (sent < 0) return Error{last_error(), "cannot write the output: write"};
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
   return {};
 }
+
+void outlive_broken_streams() { ::signal(SIGPIPE, SIG_IGN); }
 
 }  // namespace relaunch::os

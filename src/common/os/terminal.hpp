@@ -17,4 +17,9 @@ std::optional<unsigned> terminal_width(Stream stream);
 /// so that a live line appears when it is written.
 Result<void> write_stream(Stream stream, std::string_view bytes);
 
+/// A stream whose reader has gone is an error of the write, and no more: for a
+/// process that must outlive it. POSIX: SIGPIPE is ignored; what is launched
+/// gets its default. Windows: it is so.
+void outlive_broken_streams();
+
 }  // namespace relaunch::os

@@ -1,0 +1,135 @@
+#include <gmock/gmock.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <optional>
+
+#include "cli/command.hpp"
+#include "common/base/text.hpp"
+#include "support/event_wait.hpp"
+#include "support/scratch_folder.hpp"
+#include "support/server_process.hpp"
+
+namespace relaunch::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// `relaunch run` with the example server, in a folder of its own.
+class RunCommand : public testing::Test {
+ protected:
+  RunCommand() {
+    artifact_ = folder_ / fs::path{HELLO}.filename();
+    fs::copy_file(HELLO, artifact_);
+  }
+
+  std::vector<std::string> about(std::vector<std::string> words) const {
+    words.insert(
+        words.begin() + 1,
+        {"--name", "shop", "--state-folder", text::utf8(folder_ / "state"),
+         "--run-folder", text::utf8(folder_ / "run")});
+    return words;
+  }
+  ChildResult ask(std::vector<std::string> words) const {
+    return run_command(about(std::move(words)));
+  }
+  std::vector<std::string> run_words(std::vector<std::string> more = {}) const {
+    std::vector<std::string> words = {"run",
+                                      "--artifact",
+                                      text::utf8(artifact_),
+                                      "--listen",
+                                      "http=tcp://127.0.0.1:0",
+                                      "--probation",
+                                      "100ms"};
+    words.insert(words.end(), more.begin(), more.end());
+    words.insert(words.end(), {"--", "hello", "--listen", "tcp://127.0.0.1:0",
+                               "--state-folder", text::utf8(folder_ / "own")});
+    return words;
+  }
+  void start(std::vector<std::string> more = {}) {
+    server_.emplace(command(about(run_words(std::move(more)))));
+    const auto serving = server_->wait_for_line("upgrade committed", kPatience);
+    ASSERT_TRUE(serving) << server_->output();
+  }
+  /// The command has ended with this code, and nobody is left.
+  void expect_stopped() {
+    const auto stopped = ask({"stop"});
+    EXPECT_EQ(stopped.status.text(), "exit code 0") << stopped.output;
+    EXPECT_TRUE(server_->wait_gone(server_->processes().front(), kPatience))
+        << server_->output();
+    EXPECT_EQ(server_->first_exit_status()->text(), "exit code 0");
+    EXPECT_THAT(server_->living(), testing::IsEmpty());
+  }
+
+  ScratchFolder folder_;
+  fs::path artifact_;
+  std::optional<ServerProcess> server_;
+};
+
+TEST_F(RunCommand, ServesIsUpgradedAndStopsAsItsVerbsSay) {
+  start();
+  EXPECT_THAT(ask({"status"}).output, HasSubstr("generation      1\n"));
+  const auto upgraded = ask({"upgrade", "--force"});
+  EXPECT_EQ(upgraded.status.text(), "exit code 0") << upgraded.output;
+  EXPECT_THAT(upgraded.output, HasSubstr("\ndone: generation=2 "));
+  const auto same = ask({"upgrade"});
+  EXPECT_EQ(same.status.text(), "exit code 10") << same.output;
+  EXPECT_THAT(ask({"history"}).output, HasSubstr("  done  generation=2"));
+  expect_stopped();
+  EXPECT_EQ(ask({"status"}).status.text(), "exit code 69");
+}
+
+TEST_F(RunCommand, TellsWhoServesInItsPidFile) {
+  const auto file = folder_ / "server.pid";
+  write_file(file, "1\n");  // of an instance that was killed
+  start({"--pid-file", text::utf8(file)});
+  const auto upgraded = ask({"upgrade", "--force"});
+  ASSERT_EQ(upgraded.status.text(), "exit code 0") << upgraded.output;
+  ask({"status"});  // answered after the file has been written
+  const auto pid = file_content(file);
+  EXPECT_THAT(upgraded.output,
+              HasSubstr(" pid=" + pid.substr(0, pid.find('\n')) + ' '));
+  expect_stopped();
+  EXPECT_FALSE(fs::exists(file));
+}
+
+TEST_F(RunCommand, IsRefusedWhereTheNameIsTaken) {
+  start();
+  const auto second = ask(run_words());
+  EXPECT_EQ(second.status.text(), "exit code 75") << second.output;
+  EXPECT_EQ(ask({"status"}).status.text(), "exit code 0");
+  expect_stopped();
+}
+
+TEST_F(RunCommand, IsRefusedWhereAnAddressIsTaken) {
+  boost::asio::io_context io;
+  const boost::asio::ip::tcp::acceptor taken{
+      io, {boost::asio::ip::address_v4::loopback(), 0}, false};
+  const auto port = std::to_string(taken.local_endpoint().port());
+  const auto refused =
+      ask(run_words({"--listen", "b=tcp://127.0.0.1:" + port}));
+  EXPECT_EQ(refused.status.text(), "exit code 69") << refused.output;
+  EXPECT_THAT(refused.output, StartsWith("relaunch: cannot listen on tcp://"));
+}
+
+TEST_F(RunCommand, IsRefusedWithoutAProgram) {
+  const auto no_program = ask({"run", "--", "./nonesuch"});
+  EXPECT_EQ(no_program.status.text(), "exit code 65") << no_program.output;
+  EXPECT_THAT(no_program.output, HasSubstr("nonesuch"));
+  fs::remove(artifact_);
+  const auto no_artifact = ask(run_words());
+  EXPECT_EQ(no_artifact.status.text(), "exit code 65") << no_artifact.output;
+}
+
+TEST_F(RunCommand, IsRefusedWithAStateFolderThatIsNone) {
+  write_file(folder_ / "state", "a file");
+  const auto refused = ask(run_words());
+  EXPECT_TRUE(refused.in_time);
+  EXPECT_FALSE(refused.status.success());
+  EXPECT_THAT(refused.output, StartsWith("relaunch: "));
+  EXPECT_EQ(file_content(folder_ / "state"), "a file");
+}
+
+}  // namespace
+}  // namespace relaunch::test
