@@ -1,9 +1,8 @@
 #include "cli/run.hpp"
 
-#include <chrono>
 #include <optional>
 
-#include "common/base/text.hpp"
+#include "cli/instance_output.hpp"
 #include "common/os/terminal.hpp"
 #include "common/supervisor/instance.hpp"
 #include "common/supervisor/pid_file.hpp"
@@ -11,13 +10,10 @@
 namespace relaunch::cli {
 namespace {
 
-LogSink make_log() {
-  return [](LogLevel level, std::string_view line) {
-    const auto now = std::chrono::system_clock::now();
-    (void)os::write_stream(
-        os::Stream::error,
-        text::cat(observe::to_timestamp(now), ' ', observe::to_string(level),
-                  ' ', line, '\n'));
+/// For a thread that may wait as long as its reader likes.
+supervisor::LineWriter::Write to(os::Stream stream) {
+  return [stream](std::string_view lines) {
+    return static_cast<bool>(os::write_stream(stream, lines));
   };
 }
 
@@ -31,13 +27,17 @@ Failure failure(const Error& error) {
 
 Attempt<ExitCode> run(const supervisor::Options& options) {
   os::outlive_broken_streams();
-  const LogSink log = make_log();
+  auto output = InstanceOutput::open(options, to(os::Stream::output),
+                                     to(os::Stream::error));
+  if (!output) return Failure{ExitCode::io, output.error().text()};
+  const LogSink log = (*output)->log_sink();
   auto instance = supervisor::Instance::open(options, log);
   if (!instance) return failure(instance.error());
   std::optional<supervisor::PidFile> pid_file;
   if (!options.pid_file.empty()) {
     pid_file.emplace(options.pid_file, (*instance)->supervisor(), log);
   }
+  const auto attached = (*output)->attach(**instance);
   (*instance)->run();
   return ExitCode::done;
 }

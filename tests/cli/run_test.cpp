@@ -49,7 +49,7 @@ class RunCommand : public testing::Test {
   }
   void start(std::vector<std::string> more = {}) {
     server_.emplace(command(about(run_words(std::move(more)))));
-    const auto serving = server_->wait_for_line("upgrade committed", kPatience);
+    const auto serving = server_->wait_for_line("start.ended: ", kPatience);
     ASSERT_TRUE(serving) << server_->output();
   }
   /// The command has ended with this code, and nobody is left.
@@ -92,6 +92,46 @@ TEST_F(RunCommand, TellsWhoServesInItsPidFile) {
               HasSubstr(" pid=" + pid.substr(0, pid.find('\n')) + ' '));
   expect_stopped();
   EXPECT_FALSE(fs::exists(file));
+}
+
+TEST_F(RunCommand, LogsEachTransitionOnceAndTagsWhatGenerationsPrint) {
+  const auto log = folder_ / "shop.log";
+  const auto metrics = folder_ / "shop.prom";
+  server_.emplace(command(
+      about(run_words({"--log-file", text::utf8(log), "--log-format", "logfmt",
+                       "--metrics-file", text::utf8(metrics)}))));
+  ASSERT_TRUE(server_->wait_for_line("[1] ", kPatience)) << server_->output();
+  ASSERT_EQ(ask({"upgrade", "--force"}).status.text(), "exit code 0");
+  ASSERT_TRUE(server_->wait_for_line("[2] ", kPatience)) << server_->output();
+  const auto has_line = [&](std::string_view begin, std::string_view end) {
+    std::size_t count = 0;
+    const std::string text = file_content(log);
+    for (auto at = text.find(begin); at != text.npos;
+         at = text.find(begin, at + 1)) {
+      const auto line = text.substr(at, text.find('\n', at) - at);
+      if (line.find(end) != line.npos) ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(has_line("event=start.ended ", "outcome=done"), 1u);
+  for (const char* phase : {"stage", "launch", "prepare", "switch", "commit"}) {
+    EXPECT_EQ(has_line("event=upgrade.phase ", "phase=" + std::string{phase}),
+              1u)
+        << phase;
+  }
+  EXPECT_EQ(has_line("event=generation.committed ", " generation=2 "), 1u);
+  EXPECT_EQ(has_line("event=upgrade.ended ", "outcome=done"), 1u);
+  EXPECT_EQ(has_line("event=log ", "upgrade"), 0u) << file_content(log);
+  const auto printed = ask({"metrics"}).output;
+  EXPECT_THAT(printed, HasSubstr("relaunch_upgrades_total{name=\"shop\","
+                                 "outcome=\"done\",phase=\"commit\"} 1\n"));
+  EXPECT_THAT(printed, HasSubstr("relaunch_generation{name=\"shop\"} 2\n"));
+  const auto known = ask({"events", "--json"}).output;
+  EXPECT_THAT(known, HasSubstr("\"event\":\"upgrade.ended\""));
+  expect_stopped();
+  EXPECT_EQ(has_line("event=supervisor.stopped", ""), 1u);
+  EXPECT_EQ(has_line("event=generation.exited ", "outcome=drained"), 2u);
+  EXPECT_FALSE(fs::exists(metrics));
 }
 
 TEST_F(RunCommand, IsRefusedWhereTheNameIsTaken) {
