@@ -46,9 +46,10 @@ else()
                  COMPONENTS program_options)
     find_package(spdlog REQUIRED)
   elseif(RELAUNCH_COMMAND)
-    # Without it there is no command.
+    # Without them there is no command.
     find_package(Boost ${RELAUNCH_BOOST_MINIMUM} REQUIRED
                  OPTIONAL_COMPONENTS program_options)
+    find_package(spdlog QUIET)
   else()
     find_package(Boost ${RELAUNCH_BOOST_MINIMUM} REQUIRED)
   endif()

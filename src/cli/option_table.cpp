@@ -40,7 +40,7 @@ constexpr std::array kVerbs = {
     VerbInfo{Verb::reload,
              "reload",
              "[options]",
-             "have the configuration read again",
+             "have the program read its configuration, in a new generation",
              {}},
     VerbInfo{Verb::stop,
              "stop",

@@ -36,11 +36,13 @@ TEST(Documentation, HasARowForEachOptionAsTheTableSaysIt) {
   }
 }
 
-TEST(Documentation, NamesEachVerb) {
+TEST(Documentation, HasARowForEachVerbAsTheTableSaysIt) {
   const auto text = operations();
   for (const VerbInfo& verb : verbs()) {
-    EXPECT_NE(text.find(cat("| `relaunch ", verb.name)), text.npos)
-        << verb.name;
+    const auto row =
+        cat("| `relaunch ", verb.name, verb.usage.empty() ? "" : " ",
+            cell(verb.usage), "` | ", verb.help, " |\n");
+    EXPECT_NE(text.find(row), text.npos) << row;
   }
 }
 

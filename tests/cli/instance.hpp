@@ -38,11 +38,14 @@ class Instance final : private control::Target {
     thread_.join();
   }
 
-  /// The command with this verb, about this instance.
-  ChildResult ask(std::vector<std::string> words) {
+  /// These words, with those that say that this instance is meant.
+  std::vector<std::string> about(std::vector<std::string> words) const {
     words.insert(words.begin() + 1, {"--name", "shop", "--run-folder",
                                      text::utf8(scratch_ / "run")});
-    return run_command(std::move(words));
+    return words;
+  }
+  ChildResult ask(std::vector<std::string> words) const {
+    return run_command(about(std::move(words)));
   }
 
   /// What it was asked for, in words.
