@@ -101,6 +101,13 @@ TEST_F(RunCommand, LogsEachTransitionOnceAndTagsWhatGenerationsPrint) {
       about(run_words({"--log-file", text::utf8(log), "--log-format", "logfmt",
                        "--metrics-file", text::utf8(metrics)}))));
   ASSERT_TRUE(server_->wait_for_line("[1] ", kPatience)) << server_->output();
+  {
+    // Until then an upgrade is refused as busy.
+    const ServerProcess events{
+        command(about({"events", "--follow", "--json"}))};
+    ASSERT_TRUE(events.wait_for_line("start.ended", kPatience))
+        << events.output();
+  }
   ASSERT_EQ(ask({"upgrade", "--force"}).status.text(), "exit code 0");
   ASSERT_TRUE(server_->wait_for_line("[2] ", kPatience)) << server_->output();
   const auto has_line = [&](std::string_view begin, std::string_view end) {
