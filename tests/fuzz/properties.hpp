@@ -19,6 +19,8 @@ inline void require(bool holds, const std::string& promise) {
 void check_address(std::string_view bytes);
 void check_frames(std::string_view bytes);
 void check_messages(std::string_view bytes);
+void check_notices(std::string_view bytes);
+void check_probes(std::string_view bytes);
 void check_records(std::string_view bytes);
 void check_requests(std::string_view bytes);
 void check_text(std::string_view bytes);
@@ -34,7 +36,8 @@ struct Check {
 };
 inline constexpr std::array kChecks{
     Check{"address", check_address},   Check{"frames", check_frames},
-    Check{"messages", check_messages}, Check{"records", check_records},
+    Check{"messages", check_messages}, Check{"notices", check_notices},
+    Check{"probes", check_probes},     Check{"records", check_records},
     Check{"requests", check_requests}, Check{"text", check_text}};
 
 }  // namespace relaunch::fuzz

@@ -55,6 +55,18 @@ struct ForeignOptions {
   Readiness health = Readiness::none;
   std::vector<std::string> health_target;
   std::string stop_signal = "TERM";  ///< POSIX
+  /// Windows: how this very program is started to send Ctrl+Break to it.
+  std::vector<std::string> console_helper{"send-console-event"};
+  /// How a generation gets the private port where alone it is probed. Empty:
+  /// as one more listener of the loopback address, by the protocol that gives
+  /// it the others ("relaunch-probe" in LISTEN_FDNAMES). Otherwise the name of
+  /// the variable that tells it which port to open there by itself; tcp always
+  /// needs one, since connections to a listener that was given wait in its
+  /// queue, also for a program that does not accept. Default: of tcp, and of
+  /// programs that embed the library, RELAUNCH_PROBE_PORT.
+  std::string probe_variable;
+  /// Longer without WATCHDOG=1 is as bad as a crash; 0: not asked for.
+  std::chrono::milliseconds watchdog{0};
 };
 
 struct Options {

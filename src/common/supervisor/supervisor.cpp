@@ -9,6 +9,8 @@
 #include "common/handover/generation_link.hpp"
 #include "common/os/listener.hpp"
 #include "common/os/system.hpp"
+#include "common/supervisor/foreign_generation.hpp"
+#include "common/supervisor/probed_generation.hpp"
 
 namespace relaunch::supervisor {
 
@@ -322,8 +324,17 @@ os::ProcessId Supervisor::pid() const {
 
 std::unique_ptr<upgrade::Generation> Supervisor::make_successor(
     upgrade::Generation::Tell tell) {
-  return std::make_unique<handover::GenerationLink>(
-      context_, listeners_, departures_, std::move(tell));
+  if (options_.foreign.readiness != Readiness::embedded) {
+    return std::make_unique<ForeignGeneration>(context_, listeners_, options_,
+                                               std::move(tell));
+  }
+  const auto link = [this](upgrade::Generation::Tell to) {
+    return std::make_unique<handover::GenerationLink>(
+        context_, listeners_, departures_, std::move(to));
+  };
+  if (!is_probe(options_.foreign.health)) return link(std::move(tell));
+  return std::make_unique<ProbedGeneration>(context_, options_, link,
+                                            std::move(tell));
 }
 
 void Supervisor::pause(const upgrade::Generation& successor,
