@@ -5,23 +5,12 @@
 
 #include "common/base/address.hpp"
 #include "common/base/text.hpp"
-#include "common/os/listener.hpp"
 #include "support/child.hpp"
 #include "support/http.hpp"
 
 namespace relaunch::test {
 
 using std::chrono::milliseconds;
-
-namespace {
-
-std::uint16_t free_port() {
-  const auto listener =
-      os::open_listener(Address::parse("tcp://127.0.0.1:0").value()).value();
-  return os::local_address(listener.get()).value().port();
-}
-
-}  // namespace
 
 supervisor::Options foreign_options(std::string_view child,
                                     std::vector<std::string> args) {
@@ -37,21 +26,23 @@ supervisor::Options foreign_options(std::string_view child,
   return options;
 }
 
-SupervisedProgram::SupervisedProgram(supervisor::Options options)
-    : port_(free_port()) {
+SupervisedProgram::SupervisedProgram(supervisor::Options options,
+                                     const Prepare& prepare) {
   options.name = "test";
   options.state_folder = folder_ / "state";
   options.run_folder = folder_ / "run";
-  if (options.folder.empty()) options.folder = folder_.path();
-  options.listeners.push_back({"http", text::cat("tcp://127.0.0.1:", port_)});
+  options.folder = folder_.path();
+  options.listeners.push_back({"http", "tcp://127.0.0.1:0"});
+  const auto log = [this](LogLevel, std::string_view line) {
+    const std::lock_guard lock{mutex_};
+    lines_.emplace_back(line);
+    changed_.notify_all();
+  };
   supervisor_ =
-      supervisor::Supervisor::open(std::move(options),
-                                   [this](LogLevel, std::string_view line) {
-                                     const std::lock_guard lock{mutex_};
-                                     lines_.emplace_back(line);
-                                     changed_.notify_all();
-                                   })
-          .value();
+      std::make_unique<supervisor::Supervisor>(std::move(options), log);
+  supervisor_->prepare({}).value();
+  port_ = Address::parse(supervisor_->listeners().at(0).address).value().port();
+  if (prepare) prepare(folder_.path(), port_);
   thread_ = std::thread{[this] {
     supervisor_->run();
     const std::lock_guard lock{mutex_};

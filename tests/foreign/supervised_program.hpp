@@ -4,6 +4,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -22,9 +24,14 @@ inline constexpr std::chrono::milliseconds kStep{30'000};
 
 class SupervisedProgram {
  public:
-  /// Gives it a state and a run folder of its own, and the listener "http" on
-  /// a free port of the loopback address. Throws Error.
-  explicit SupervisedProgram(supervisor::Options options);
+  /// Before it is started: its working folder, the port of its listener.
+  using Prepare = std::function<void(const std::filesystem::path& folder,
+                                     std::uint16_t port)>;
+
+  /// Gives it a state, a run and a working folder of its own, and the listener
+  /// "http" on a free port of the loopback address. Throws Error.
+  explicit SupervisedProgram(supervisor::Options options,
+                             const Prepare& prepare = {});
   /// Stops it now; nothing is left.
   ~SupervisedProgram();
   SupervisedProgram(const SupervisedProgram&) = delete;
