@@ -212,6 +212,19 @@ constexpr std::array kOptions = {
                "what else is asked before the switch and in probation: "
                "http:/path, tcp, command:WORDS, none",
                kRun, true, false, false, kProbes},
+    OptionInfo{"probe-variable",
+               Kind::name,
+               "NAME",
+               {},
+               "the program opens the port in this variable for its probes; "
+               "else it is given one more listener, relaunch-probe",
+               kRun},
+    OptionInfo{"watchdog",
+               Kind::duration,
+               "TIME",
+               {},
+               "so long without WATCHDOG=1 is a crash",
+               kRun},
     choice("stop-signal", "TERM", "what asks the program to stop (not Windows)",
            "TERM|INT|QUIT|HUP|USR1|USR2"),
     // run: what is written

@@ -110,6 +110,10 @@ void read_foreign(const Settings& settings, supervisor::ForeignOptions& out) {
   out.health = health.kind;
   out.health_target = std::move(health.target);
   out.stop_signal = settings.text("stop-signal");
+  out.probe_variable = settings.text("probe-variable");
+  if (const auto length = parse_duration(settings.text("watchdog"))) {
+    out.watchdog = *length;
+  }
 }
 
 void read_writing(const Settings& settings, Options& options) {

@@ -131,6 +131,7 @@ json::object Instance::status() const {
   out["release"] = status.release;
   const auto phase = to_string(status.phase);
   out["phase"] = json::string_view{phase.data(), phase.size()};
+  out["pauses"] = supervisor_->pauses();
   out["crash_loop"] = supervisor_->in_crash_loop();
   out["uptime_ms"] = supervisor_->uptime().count();
   json::array listeners;

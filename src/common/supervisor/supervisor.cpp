@@ -55,6 +55,8 @@ Supervisor::Supervisor(Options options, LogSink log)
   upgrade::Host& host = *this;
   driver_ = std::make_unique<upgrade::CoordinatorDriver>(
       context_, host, departures_, upgrade::Coordinator::AfterCommit::stays);
+  // Also a successor that was taken back: the end waits for it.
+  departures_.observe([this] { one_has_left(); });
   context_.board.observe([this](const Status& status) {
     if (incumbent_) incumbent_->report(status);
   });
@@ -422,7 +424,6 @@ void Supervisor::watch_leave(std::unique_ptr<upgrade::Generation> generation,
   leaver.generation = number;
   leaver.deadline = steady_clock::now() + drain;
   leaver.grace = options_.deadlines.grace;
-  leaver.on_gone = [this] { one_has_left(); };
   departures_.watch(std::move(leaver));
 }
 

@@ -66,6 +66,11 @@ class Supervisor final : private upgrade::Host {
   void abort() { driver_->abort(); }
   void stop(StopMode mode);
   Status status() const { return context_.board.read(); }
+  /// False: its generations know nothing of relaunch, and in an upgrade the
+  /// old and the new one accept side by side.
+  bool pauses() const {
+    return options_.foreign.readiness == Readiness::embedded;
+  }
   bool in_crash_loop() const { return policy_.in_crash_loop(); }
   std::chrono::milliseconds uptime() const;
   /// Names, and where they really listen.

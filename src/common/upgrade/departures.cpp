@@ -116,6 +116,7 @@ void Departures::report(Iterator entry) {
   old->front().timer.disarm();
   boost::asio::post(context_.io, [old] {});
   if (on_gone) on_gone();
+  if (on_any_gone_) on_any_gone_();
 }
 
 }  // namespace relaunch::upgrade

@@ -35,6 +35,10 @@ class Departures {
     std::function<void()> on_gone;
   };
   void watch(Leaver leaver);
+  /// Called after each that is gone or stuck, whoever watches it.
+  void observe(std::function<void()> on_any_gone) {
+    on_any_gone_ = std::move(on_any_gone);
+  }
   /// Those that are still there, for the next coordinator to watch: they are
   /// watched here too until forget().
   std::vector<const Leaver*> leaving() const;
@@ -63,6 +67,7 @@ class Departures {
   void report(Iterator entry);
 
   Context& context_;
+  std::function<void()> on_any_gone_;
   std::list<Entry> entries_;
 };
 

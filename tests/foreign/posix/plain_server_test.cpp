@@ -145,6 +145,20 @@ TEST(PlainServer, HealthGatesProbation) {
   EXPECT_EQ(program.status().generation, 1U);
 }
 
+TEST(PlainServer, StopWaitsForASuccessorThatWasTakenBack) {
+  Options options = plain();
+  options.foreign.health = Readiness::http;
+  options.foreign.health_target = {"/health"};
+  options.deadlines.probation = milliseconds{5000};
+  options.deadlines.grace = milliseconds{200};
+  SupervisedProgram program{options};
+  ASSERT_TRUE(program.wait_for_generation(1)) << program.log();
+  const Outcome outcome =
+      program.upgrade_to(words(options, {"sick_soon", "ignores_stop"}));
+  EXPECT_EQ(to_string(outcome.result), "rolled back") << outcome.reason;
+  EXPECT_TRUE(program.stop(supervisor::StopMode::now)) << program.log();
+}
+
 TEST(PlainServer, WatchdogThatFallsSilentIsACrash) {
   const Options quiet = [] {
     Options options = plain();
