@@ -73,8 +73,9 @@ Result<void> ForeignGeneration::launch(const release::Release& release,
     return watched;
   }
   start_listening_to_it();
-  context_.log(LogLevel::info, "successor started: pid=", process_->id(),
-               " release=", release.id);
+  context_.log_transition(LogLevel::info,
+                          "successor started: pid=", process_->id(),
+                          " release=", release.id);
   tell_later(event::HelloReceived{});
   return {};
 }
@@ -133,7 +134,7 @@ Result<void> ForeignGeneration::start_process(const release::Release& release) {
   request.environment = plan_.environment;
   if (os::can_send_console_events()) request.console = os::Console::own;
   if (auto given = give_listeners(request); !given) return given;
-  auto process = os::launch(request);
+  auto process = context_.start(request);
   if (!process) return process.error();
   process_ = std::make_shared<os::Process>(std::move(*process));
   return {};
