@@ -65,7 +65,7 @@ class Instance final : private control::Target {
 
   Outcome outcome;
   std::vector<std::string> lines = {"[1/2] main.cpp", "warning: x\x1b[2J"};
-  bool is_slow = false;  ///< its upgrade does not end
+  bool is_slow = false;  ///< its upgrade does not end, nor its drain
 
  private:
   void upgrade(control::UpgradeOrder order, OnLine on_line,
@@ -90,6 +90,7 @@ class Instance final : private control::Target {
   void abort() override { note("abort"); }
   void stop(control::StopMode mode) override {
     note(mode == control::StopMode::now ? "stop now" : "stop");
+    if (is_slow) return;
     // Its last answer leaves before the process does.
     boost::asio::post(
         io_, [this] { boost::asio::post(io_, [this] { server_.reset(); }); });

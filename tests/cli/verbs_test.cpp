@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <future>
+
 #include "cli/instance.hpp"
 
 namespace relaunch::test {
@@ -128,6 +130,22 @@ TEST(Verbs, TellEventsALineEach) {
   const auto json = instance.ask({"events", "--json"});
   EXPECT_THAT(json.output, StartsWith("{"));
   EXPECT_EQ(std::count(json.output.begin(), json.output.end(), '\n'), 3);
+}
+
+TEST(Verbs, WaitForTheDrainOfWhatTheyStop) {
+  Instance instance;
+  instance.is_slow = true;
+  auto stopped =
+      std::async(std::launch::async, [&] { return instance.ask({"stop"}); });
+  // Each of them takes as long as the other would to end.
+  for (int i = 0; i < 5 || instance.noted().empty(); ++i) {
+    ASSERT_LT(i, 1'000);
+    EXPECT_EQ(code(instance.ask({"status"})), "exit code 0");
+  }
+  EXPECT_EQ(stopped.wait_for(std::chrono::seconds{0}),
+            std::future_status::timeout);
+  instance.end();
+  EXPECT_EQ(code(stopped.get()), "exit code 0");
 }
 
 TEST(Verbs, WaitForTheEndOfWhatTheyStop) {
