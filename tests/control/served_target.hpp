@@ -70,8 +70,10 @@ class FakeTarget final : public Target {
 
 class ServedTarget {
  public:
-  ServedTarget() {
+  explicit ServedTarget(
+      std::chrono::milliseconds request_deadline = Server::kRequestDeadline) {
     server_ = Server::open(io_, folder(), target, {}).value();
+    server_->set_request_deadline(request_deadline);
     thread_ = std::thread{[this] { io_.run(); }};
   }
   ~ServedTarget() {

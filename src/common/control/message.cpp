@@ -54,10 +54,12 @@ class Members {
  public:
   explicit Members(const json::object& in) : in_(in) {}
 
+  // Without a NUL: the system would read a path or an argument only up to it.
   std::string text(std::string_view key, std::string otherwise = {}) {
     const json::value* found = in_.if_contains(key);
     if (!found) return otherwise;
-    if (const json::string* string = found->if_string()) {
+    const json::string* string = found->if_string();
+    if (string && string->find('\0') == json::string::npos) {
       return {string->data(), string->size()};
     }
     return wrong(key, otherwise);
@@ -83,7 +85,9 @@ class Members {
     if (const json::array* array = found->if_array()) {
       for (const json::value& each : *array) {
         const json::string* word = each.if_string();
-        if (!word) return wrong(key, words);
+        if (!word || word->find('\0') != json::string::npos) {
+          return wrong(key, words);
+        }
         words.emplace_back(word->data(), word->size());
       }
       return words;
@@ -119,6 +123,15 @@ protocol::Frame frame_of(const json::object& head, std::string body = {}) {
   frame.head = json::serialize(head);
   frame.body = std::move(body);
   return frame;
+}
+
+/// An error says its code's words by itself: they are not said twice.
+std::string without_words_of(const std::error_code& code, std::string text) {
+  const std::string words = Error{code, ""}.text();
+  if (text == words) return {};
+  if (text.ends_with(cat(": ", words)))
+    text.resize(text.size() - words.size() - 2);
+  return text;
 }
 
 /// What is longer than a body may be keeps its end.
@@ -256,9 +269,9 @@ Result<Answer> answer_from(const protocol::Frame& frame) {
     answer.outcome = protocol::to_outcome(*ended);
   } else if (answer.kind == Answer::Kind::error) {
     const auto code = members.number("code", UINT32_MAX);
-    answer.error = Error{protocol::code_of(members.text("category"),
-                                           static_cast<std::uint32_t>(code)),
-                         frame.body};
+    const auto known = protocol::code_of(members.text("category"),
+                                         static_cast<std::uint32_t>(code));
+    answer.error = Error{known, without_words_of(known, frame.body)};
   } else {
     answer.text = frame.body;
   }

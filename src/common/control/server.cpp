@@ -55,7 +55,7 @@ void Server::add(std::unique_ptr<os::Channel> channel, os::Peer peer) {
   auto client = std::make_shared<Client>(io_, std::move(channel), peer);
   clients_.push_back(client);
   const std::weak_ptr<Client> weak = client;
-  client->deadline.arm(kRequestDeadline, [this, weak] {
+  client->deadline.arm(request_deadline_, [this, weak] {
     if (const auto late = weak.lock(); late && !late->gone) forget(late);
   });
   client->channel->start(
@@ -194,7 +194,7 @@ void Server::answer(const std::shared_ptr<Client>& client,
     std::erase(clients_, client);
     client->channel->send(to_frame(answer));
     // It keeps itself until the client has read it, and no longer than that.
-    client->deadline.arm(kRequestDeadline,
+    client->deadline.arm(request_deadline_,
                          [client] { client->channel.reset(); });
     return client->channel->close_after_sending(
         [client] { client->deadline.disarm(); });

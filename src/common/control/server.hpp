@@ -37,6 +37,10 @@ class Server {
       boost::asio::io_context& io, const std::filesystem::path& run_folder,
       Target& target, LogSink log);
   ~Server();
+  /// How long a client may take to ask, and to read its last answer.
+  void set_request_deadline(std::chrono::milliseconds deadline) {
+    request_deadline_ = deadline;
+  }
   void on_rejoin(OnRejoin on_rejoin) { on_rejoin_ = std::move(on_rejoin); }
   const std::string& address() const { return address_; }
 
@@ -61,6 +65,7 @@ class Server {
   std::unique_ptr<os::Endpoint> endpoint_;
   std::list<std::shared_ptr<Client>> clients_;
   OnRejoin on_rejoin_;
+  std::chrono::milliseconds request_deadline_ = kRequestDeadline;
 };
 
 }  // namespace relaunch::control
