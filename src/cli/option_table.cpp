@@ -225,7 +225,9 @@ constexpr std::array kOptions = {
                {},
                "so long without WATCHDOG=1 is a crash",
                kRun},
-    choice("stop-signal", "TERM", "what asks the program to stop (not Windows)",
+    choice("stop-signal", "TERM",
+           "what asks the program to stop; Windows: INT is Ctrl+C, else "
+           "Ctrl+Break",
            "TERM|INT|QUIT|HUP|USR1|USR2"),
     // run: what is written
     choice("output", "tagged",

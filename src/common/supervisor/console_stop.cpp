@@ -26,6 +26,16 @@ constexpr int kUsage = 64;
 
 }  // namespace
 
+os::ConsoleEvent console_event_for(std::string_view signal) {
+  return signal == "INT" || signal == "SIGINT" ? os::ConsoleEvent::ctrl_c
+                                               : os::ConsoleEvent::ctrl_break;
+}
+
+os::Console console_for(os::ConsoleEvent event) {
+  return event == os::ConsoleEvent::ctrl_c ? os::Console::own_for_ctrl_c
+                                           : os::Console::own;
+}
+
 // What failed is told as the system's error number: there is nobody who reads
 // what it prints.
 int run_console_stop_helper() {

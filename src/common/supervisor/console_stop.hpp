@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -14,6 +15,11 @@
 #include "common/os/process.hpp"
 
 namespace relaunch::supervisor {
+
+/// What stands for a signal on Windows: INT is Ctrl+C, any other Ctrl+Break.
+os::ConsoleEvent console_event_for(std::string_view signal);
+/// How a program that is stopped by it has to be launched.
+os::Console console_for(os::ConsoleEvent event);
 
 /// The hidden verb of the command that makes it the helper.
 inline constexpr char kConsoleStopVerb[] = "send-console-event";

@@ -132,7 +132,10 @@ Result<void> ForeignGeneration::start_process(const release::Release& release) {
   request.arguments = plan_.arguments;
   request.folder = plan_.folder;
   request.environment = plan_.environment;
-  if (os::can_send_console_events()) request.console = os::Console::own;
+  if (os::can_send_console_events()) {
+    request.console =
+        console_for(console_event_for(options_.foreign.stop_signal));
+  }
   if (auto given = give_listeners(request); !given) return given;
   auto process = context_.start(request);
   if (!process) return process.error();

@@ -54,7 +54,7 @@ void ForeignGeneration::ask_to_stop() {
     return log_failure(process_->ask_to_stop(options_.foreign.stop_signal));
   }
   auto stop = ConsoleStop::start(
-      context_.io, *process_, os::ConsoleEvent::ctrl_break,
+      context_.io, *process_, console_event_for(options_.foreign.stop_signal),
       [this](const Result<void>& sent) {
         log_failure(sent);
         // It may know the library's own way.

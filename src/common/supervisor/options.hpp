@@ -54,7 +54,8 @@ struct ForeignOptions {
   /// what it needs as above. `none`: not asked.
   Readiness health = Readiness::none;
   std::vector<std::string> health_target;
-  std::string stop_signal = "TERM";  ///< POSIX
+  /// Windows: INT is Ctrl+C, any other Ctrl+Break.
+  std::string stop_signal = "TERM";
   /// Windows: how this very program is started to send Ctrl+Break to it.
   std::vector<std::string> console_helper{"send-console-event"};
   /// How a generation gets the private port where alone it is probed. Empty:
