@@ -6,12 +6,11 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <vector>
 
 namespace {
-
-std::vector<SOCKET> listeners;
 
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
@@ -58,10 +57,14 @@ void answer(SOCKET client) {
   closesocket(client);
 }
 
-// Runs on a thread of the C library: accept() in main() ends, what main() has
-// accepted is answered first.
+std::mutex answering;
+
+// On a thread of the system: what is being answered is finished first. A
+// connection that is accepted at this very moment is lost; a server that minds
+// waits with AcceptEx, cancels that, and serves what came all the same.
 void stop(int) {
-  for (const SOCKET listener : listeners) closesocket(listener);
+  answering.lock();
+  std::_Exit(0);
 }
 
 }  // namespace
@@ -69,13 +72,14 @@ void stop(int) {
 int main() {
   WSADATA data;
   if (WSAStartup(MAKEWORD(2, 2), &data) != 0) return 1;
-  listeners = take_listeners();
+  const std::vector<SOCKET> listeners = take_listeners();
   if (listeners.empty()) return 2;
   std::signal(SIGBREAK, stop);
   std::signal(SIGINT, stop);
   SOCKET client = INVALID_SOCKET;
   while ((client = accept(listeners.front(), nullptr, nullptr)) !=
          INVALID_SOCKET) {
+    const std::lock_guard lock{answering};
     answer(client);
   }
   return 0;

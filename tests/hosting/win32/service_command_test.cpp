@@ -2,9 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <optional>
+
 #include "common/base/text.hpp"
+#include "common/os/listener.hpp"
 #include "common/os/service.hpp"
 #include "support/child.hpp"
+#include "support/event_wait.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -70,6 +79,72 @@ TEST_F(ServiceCommand, NothingIsInstalledThatCannotRun) {
   EXPECT_NE(result.status.code, 0u);
   EXPECT_THAT(result.output, HasSubstr("--grace '5x'"));
   EXPECT_FALSE(os::query_service(name));
+}
+
+/// One request, and the body of its answer.
+std::string get(std::uint16_t port) {
+  namespace asio = boost::asio;
+  asio::io_context io;
+  asio::ip::tcp::socket socket{io};
+  std::string answer;
+  std::optional<boost::system::error_code> result;
+  socket.async_connect(
+      {asio::ip::address_v4::loopback(), port},
+      [&](const boost::system::error_code& failure) {
+        if (failure) {
+          result = failure;
+          return;
+        }
+        asio::write(socket, asio::buffer("GET / HTTP/1.1\r\n\r\n", 18));
+        asio::async_read(socket, asio::dynamic_buffer(answer),
+                         [&](const boost::system::error_code& ended,
+                             std::size_t) { result = ended; });
+      });
+  if (!wait_until(io, [&] { return result.has_value(); })) return "no answer";
+  const auto body = answer.find("\r\n\r\n");
+  return body == std::string::npos ? result->message()
+                                   : answer.substr(body + 4);
+}
+
+// The program knows nothing of relaunch, and is served unmodified.
+TEST_F(ServiceCommand, ServesAndUpgradesAProgramAndStops) {
+  const ScratchFolder scratch;
+  const std::uint16_t port =
+      os::local_address(
+          os::open_listener(Address::parse("tcp://127.0.0.1:0").value())
+              .value()
+              .get())
+          .value()
+          .port();
+  const auto installed = run({"install", "--name", name, "--state-folder",
+                              text::utf8(scratch / "state"), "--listen",
+                              text::cat("http=tcp://127.0.0.1:", port),
+                              "--readiness", "none", "--stop-signal",
+                              "INT",  // what Wine has
+                              "--probation", "10ms", "--", LISTENFD_PROGRAM});
+  ASSERT_EQ(installed.status.code, 0u) << installed.output;
+  const auto started = run({"start", "--name", name});
+  ASSERT_EQ(started.status.code, 0u) << started.output;
+  const auto host = os::query_service(name).value().pid;
+  const std::string first = get(port);
+  EXPECT_GT(std::stoul(first), 0u);
+
+  os::order_service(name, os::ServiceOrder::upgrade).value();
+  std::string second = first;
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (second == first && std::chrono::steady_clock::now() < end) {
+    second = get(port);
+  }
+  EXPECT_NE(second, first);
+  EXPECT_GT(std::stoul(second), 0u);
+  EXPECT_EQ(os::query_service(name).value().pid, host);
+
+  const auto process =
+      os::open_process(static_cast<os::ProcessId>(std::stoul(second)));
+  const auto stopped = run({"stop", "--name", name});
+  EXPECT_EQ(stopped.status.code, 0u) << stopped.output;
+  EXPECT_TRUE(!process || wait_for_end(*process));
+  EXPECT_EQ(os::query_service(name).value().exit_code, 0u);
 }
 
 }  // namespace
