@@ -24,6 +24,7 @@ void check_notices(std::string_view bytes);
 void check_probes(std::string_view bytes);
 void check_records(std::string_view bytes);
 void check_requests(std::string_view bytes);
+void check_slots(std::string_view bytes);
 void check_text(std::string_view bytes);
 
 /// Each has a folder of its name in corpus/.
@@ -40,6 +41,6 @@ inline constexpr std::array kChecks{
     Check{"frames", check_frames},   Check{"messages", check_messages},
     Check{"notices", check_notices}, Check{"probes", check_probes},
     Check{"records", check_records}, Check{"requests", check_requests},
-    Check{"text", check_text}};
+    Check{"slots", check_slots},     Check{"text", check_text}};
 
 }  // namespace relaunch::fuzz

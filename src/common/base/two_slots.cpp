@@ -51,31 +51,40 @@ std::optional<Slot> read_slot(std::string_view file, std::size_t offset) {
   return Slot{get(slot, 8, 8), record};
 }
 
+struct Slots {
+  std::optional<Slot> first, second;
+
+  /// Counted round, so that no number is the last one.
+  bool second_is_newest() const {
+    return second && (!first || static_cast<std::int64_t>(second->sequence -
+                                                          first->sequence) > 0);
+  }
+  const std::optional<Slot>& newest() const {
+    return second_is_newest() ? second : first;
+  }
+};
+
+Slots read_slots(std::string_view file) {
+  return {read_slot(file, 0), read_slot(file, kSlotBytes)};
+}
+
 }  // namespace
 
 std::optional<std::string_view> newest_record(std::string_view file) {
-  const auto first = read_slot(file, 0);
-  const auto second = read_slot(file, kSlotBytes);
-  if (!first && !second) return {};
-  if (!first || (second && second->sequence > first->sequence)) {
-    return second->record;
-  }
-  return first->record;
+  const auto newest = read_slots(file).newest();
+  if (!newest) return {};
+  return newest->record;
 }
 
 SlotWrite next_record(std::string_view file, std::string_view record) {
-  const auto first = read_slot(file, 0);
-  const auto second = read_slot(file, kSlotBytes);
-  // Never over the newest whole one.
-  const bool into_second =
-      first && (!second || first->sequence > second->sequence);
+  const Slots slots = read_slots(file);
+  const auto newest = slots.newest();
   SlotWrite write;
-  write.offset = into_second ? kSlotBytes : 0;
+  // Never over the newest whole one.
+  write.offset = newest && !slots.second_is_newest() ? kSlotBytes : 0;
   write.bytes = kMagic;
   put(write.bytes, record.size(), 4);
-  put(write.bytes,
-      1 + std::max(first ? first->sequence : 0, second ? second->sequence : 0),
-      8);
+  put(write.bytes, newest ? newest->sequence + 1 : 1, 8);
   put(write.bytes, checksum(write.bytes, record), 8);
   write.bytes += record;
   return write;

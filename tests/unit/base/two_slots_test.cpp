@@ -78,5 +78,20 @@ TEST(TwoSlots, AfterATornWriteTheNextOneGoesToItsPlace) {
   EXPECT_EQ(newest_record(file), "third");
 }
 
+TEST(TwoSlots, OfTwoWithOneNumberTheOneThatIsReadIsKept) {
+  std::string other, file;
+  add(file, "first");
+  add(other, "other");
+  other.resize(kSlotBytes);
+  file = other + file;
+  const std::string old{newest_record(file).value()};
+  const auto write = next_record(file, "third");
+  std::string torn = file;
+  apply(torn, write, write.bytes.size() / 2);
+  EXPECT_EQ(newest_record(torn), old);
+  apply(file, write, write.bytes.size());
+  EXPECT_EQ(newest_record(file), "third");
+}
+
 }  // namespace
 }  // namespace relaunch
