@@ -336,6 +336,16 @@ void Channel::start(std::function<void(Received)> on_message,
              });
 }
 
+void Channel::restart(std::function<void(Received)> on_message,
+                      std::function<void(Error)> on_lost) {
+  on_message.swap(impl_->on_message);
+  on_lost.swap(impl_->on_lost);
+  // One of the old ones may be what is calling.
+  asio::post(
+      impl_->descriptor.get_executor(),
+      [on_message = std::move(on_message), on_lost = std::move(on_lost)] {});
+}
+
 void Channel::send(protocol::Frame frame, std::vector<Outgoing> handles,
                    std::function<void(std::optional<Error>)> on_sent) {
   Outbound outbound;

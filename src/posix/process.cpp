@@ -22,8 +22,13 @@
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
+#include "common/os/files.hpp"
 #include "posix/activation.hpp"
 #include "posix/posix.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "posix/spawn.hpp"
 
 namespace relaunch::os {
@@ -372,6 +377,31 @@ Result<Process> open_process(ProcessId id) {
     return Error{last_error(), cat("cannot open process ", id, ": pidfd_open")};
   }
   return Process{std::move(handle), id};
+}
+
+// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: clock ticks
+// after boot. Another boot has another id.
+Result<std::uint64_t> process_identity(ProcessId id) {
+  const auto stat = read_stat(id);
+  if (!stat || stat->state == 'Z' || stat->state == 'X') {
+    return Error{make_error_code(std::errc::no_such_process),
+                 cat("cannot tell when process ", id, " began")};
+  }
+  const auto boot =
+      read_file("/proc/sys/kernel/random/boot_id", std::size_t{256});
+  const std::uint64_t seed = boot ? XXH3_64bits(boot->data(), boot->size()) : 0;
+  // It goes through JSON, whose numbers are signed.
+  return (stat->started ^ seed) & 0x7FFFFFFFFFFFFFFFU;
+}
+
+// The handle first: what it names cannot change any more.
+Result<Process> open_process_if(ProcessId id, std::uint64_t identity) {
+  auto process = open_process(id);
+  if (!process) return process;
+  const auto now = process_identity(id);
+  if (now && *now == identity) return process;
+  return Error{make_error_code(std::errc::no_such_process),
+               cat("process ", id, " is another one by now")};
 }
 
 }  // namespace relaunch::os

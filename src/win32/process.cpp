@@ -119,4 +119,34 @@ Result<Process> open_process(ProcessId id) {
   return Process{std::move(handle), id};
 }
 
+namespace {
+
+// Stable for the life of a process, and never the same for two of one number.
+// https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-getprocesstimes
+Result<std::uint64_t> began_at(HANDLE process, ProcessId id) {
+  FILETIME began{}, ended{}, kernel{}, user{};
+  if (!GetProcessTimes(process, &began, &ended, &kernel, &user)) {
+    return win32::failure(
+        text::cat("cannot tell when process ", id, " began: GetProcessTimes"));
+  }
+  return std::uint64_t{began.dwHighDateTime} << 32 | began.dwLowDateTime;
+}
+
+}  // namespace
+
+Result<std::uint64_t> process_identity(ProcessId id) {
+  auto process = open_process(id);
+  if (!process) return process.error();
+  return began_at(process->handle(), id);
+}
+
+Result<Process> open_process_if(ProcessId id, std::uint64_t identity) {
+  auto process = open_process(id);
+  if (!process) return process;
+  const auto began = began_at(process->handle(), id);
+  if (began && *began == identity && !process->gone()) return process;
+  return Error{make_error_code(std::errc::no_such_process),
+               text::cat("process ", id, " is another one by now")};
+}
+
 }  // namespace relaunch::os

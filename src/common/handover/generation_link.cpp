@@ -41,23 +41,30 @@ Result<void> GenerationLink::launch(const release::Release& release,
       !started) {
     return started;
   }
-  auto watched =
-      end_.watch(*process_, [this] { gone(process_->exit_status().text()); });
-  if (!watched) {
+  if (auto watched = watch(); !watched) {
     kill();
     return watched;
   }
-  channel_->set_receiver(*process_);
   channel_->start(
       [this](os::Received received) { on_message(std::move(received)); },
-      [this](Error error) {
-        lost(std::move(error));
-        end_.channel_ended();
-      });
+      [this](Error error) { channel_lost(std::move(error)); });
   context_.log_transition(LogLevel::info,
                           "successor started: pid=", process_->id(),
                           " release=", release_);
   return {};
+}
+
+Result<void> GenerationLink::watch() {
+  auto watched =
+      end_.watch(*process_, [this] { gone(process_->exit_status().text()); });
+  if (!watched) return watched;
+  channel_->set_receiver(*process_);
+  return {};
+}
+
+void GenerationLink::channel_lost(Error error) {
+  lost(std::move(error));
+  end_.channel_ended();
 }
 
 Result<void> GenerationLink::start_process(const release::Release& release,
@@ -141,6 +148,9 @@ void GenerationLink::on_message(os::Received received) {
   } else if (std::get_if<Leave>(&message)) {
     context_.log(LogLevel::warning,
                  "asked to leave: the drain deadline has passed");
+  } else if (const auto* rejoin = std::get_if<Rejoin>(&message);
+             rejoin && on_complete_) {
+    on_rejoin(*rejoin);
   } else if (const auto* opened = std::get_if<Opened>(&message);
              opened && context_.supervises) {
     on_opened(*opened, received);

@@ -36,6 +36,12 @@ class GenerationLink : public upgrade::Generation {
   /// Starts the release with a channel.
   Result<void> launch(const release::Release& release,
                       LaunchPlan plan) override;
+  /// One that runs already and has found its supervisor again, on a link of
+  /// its own making. `complete` once, when it has said what it is and given its
+  /// listeners.
+  Result<void> adopt(std::shared_ptr<os::Process> process,
+                     std::unique_ptr<os::Channel> channel,
+                     std::function<void(const protocol::Rejoin&)> complete);
   /// Answers its hello, then gives the listeners, batch by batch.
   void welcome() override;
   void ask_health() override;
@@ -63,7 +69,11 @@ class GenerationLink : public upgrade::Generation {
  private:
   Result<void> start_process(const release::Release& release, LaunchPlan plan,
                              os::ChannelPair channel);
+  Result<void> watch();
+  void channel_lost(Error error);
   void on_message(os::Received received);
+  void on_rejoin(const protocol::Rejoin& rejoin);
+  void complete_if_all_came();
   void on_opened(const protocol::Opened& opened, os::Received& received);
   /// Of one that serves; false: not for it.
   bool on_report(const protocol::Message& message);
@@ -103,6 +113,8 @@ class GenerationLink : public upgrade::Generation {
   std::vector<OpenedListener> opened_;
   /// Set from its commit on.
   std::optional<upgrade::Reports> reports_;
+  std::optional<protocol::Rejoin> rejoin_;
+  std::function<void(const protocol::Rejoin&)> on_complete_;
   std::function<void()> on_paused_;
   std::shared_ptr<os::Process> next_;  ///< kept until it has been sent
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/handover/generation_link.hpp"
+#include "common/os/system.hpp"
 #include "common/protocol/outcome.hpp"
 
 namespace relaunch::handover {
@@ -35,6 +36,36 @@ void GenerationLink::on_opened(const protocol::Opened& opened,
     }
     opened_.push_back({opened.items[i], std::move(*socket)});
   }
+  complete_if_all_came();
+}
+
+Result<void> GenerationLink::adopt(
+    std::shared_ptr<os::Process> process, std::unique_ptr<os::Channel> channel,
+    std::function<void(const protocol::Rejoin&)> complete) {
+  process_ = std::move(process);
+  channel_ = std::move(channel);
+  on_complete_ = std::move(complete);
+  if (auto watched = watch(); !watched) return watched;
+  channel_->restart(
+      [this](os::Received received) { on_message(std::move(received)); },
+      [this](Error error) { channel_lost(std::move(error)); });
+  return {};
+}
+
+void GenerationLink::on_rejoin(const protocol::Rejoin& rejoin) {
+  auto own = os::own_process_handle();
+  if (!own) return fail(own.error(), false);
+  own_process_ = std::move(*own);
+  release_ = rejoin.release;
+  rejoin_ = rejoin;
+  send(protocol::Rejoined{os::own_process_id()},
+       {os::SendHandle{own_process_.get()}});
+  complete_if_all_came();
+}
+
+void GenerationLink::complete_if_all_came() {
+  if (!rejoin_ || opened_.size() < rejoin_->listeners) return;
+  if (auto complete = std::exchange(on_complete_, {})) complete(*rejoin_);
 }
 
 std::vector<OpenedListener> GenerationLink::take_opened() {

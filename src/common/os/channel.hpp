@@ -71,6 +71,11 @@ class Channel {
   void start(std::function<void(Received)> on_message,
              std::function<void(Error)> on_lost);
 
+  /// From now on these are told in place of those given to start(); also from
+  /// within one of those.
+  void restart(std::function<void(Received)> on_message,
+               std::function<void(Error)> on_lost);
+
   /// Queues a frame; a receiver without room delays it, in order. The handles
   /// are borrowed and must stay open until `on_sent`, which comes once: with
   /// nothing, or with why this frame could not be given away. What cannot be

@@ -152,6 +152,13 @@ Result<Handle> own_process_handle();
 /// about it.
 Result<Process> open_process(ProcessId id);
 
+/// What tells a process from a later one with the same number: when it began,
+/// and on Linux in which boot. Errors: std::errc::no_such_process.
+Result<std::uint64_t> process_identity(ProcessId id);
+/// As open_process, if it is that very process. Otherwise
+/// std::errc::no_such_process: it has ended, whoever has its number now.
+Result<Process> open_process_if(ProcessId id, std::uint64_t identity);
+
 /// Calls back once, on the io_context's thread, when the process has ended.
 /// Destroying it cancels: no call comes afterwards. The process need not
 /// outlive it.

@@ -32,7 +32,7 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
     "welcome",         "listeners",     "ask_health", "give_back",
     "commit",          "turn",          "opened",     "upgrade_requested",
     "supervise",       "pause",         "drain",      "upgrade_line",
-    "upgrade_ended",   "report"};
+    "upgrade_ended",   "report",        "rejoin",     "rejoined"};
 
 // The keys of each message, once for both directions. `self` is const when it
 // is written.
@@ -128,6 +128,15 @@ RELAUNCH_KEYS(Report) {
   visitor("last_outcome", self.last_outcome);
   visitor("last_departure", self.last_departure);
 }
+
+RELAUNCH_KEYS(Rejoin) {
+  visitor("generation", self.generation);
+  visitor("release", self.release);
+  visitor("committed", self.committed);
+  visitor("has_turn", self.has_turn);
+  visitor("listeners", self.listeners);
+}
+RELAUNCH_KEYS(Rejoined) { visitor("pid", self.pid); }
 
 #undef RELAUNCH_KEYS
 
@@ -299,7 +308,8 @@ std::size_t handles_of(const Message& message) {
   }
   const auto* opened = std::get_if<Opened>(&message);
   if (opened != nullptr) return opened->items.size();
-  return std::get_if<Pause>(&message) == nullptr ? 0 : 1;
+  return std::get_if<Pause>(&message) || std::get_if<Rejoined>(&message) ? 1
+                                                                         : 0;
 }
 
 /// What travels as the frame's body, in few messages.

@@ -134,6 +134,21 @@ struct Opened {
   std::vector<ListenerItem> items;
   bool operator==(const Opened&) const = default;
 };
+/// Generation to supervisor, first on a link of its own making: it has lost its
+/// supervisor and looks for the next one.
+struct Rejoin {
+  std::uint32_t generation = 0;
+  std::string release;
+  bool committed = false;
+  bool has_turn = false;
+  std::uint32_t listeners = 0;  ///< so many follow, as `opened`
+  bool operator==(const Rejoin&) const = default;
+};
+/// Its answer. Handle: the supervisor's own process.
+struct Rejoined {
+  std::uint32_t pid = 0;
+  bool operator==(const Rejoined&) const = default;
+};
 struct AskHealth {
   std::uint32_t question = 0;
   bool operator==(const AskHealth&) const = default;
@@ -216,7 +231,7 @@ using Message =
                  StopRequested, AbortRequested, EndProbation, Committed, Leave,
                  Welcome, Listeners, AskHealth, GiveBack, Commit, Turn, Opened,
                  UpgradeRequested, Supervise, Pause, DrainNow, UpgradeLine,
-                 UpgradeEnded, Report>;
+                 UpgradeEnded, Report, Rejoin, Rejoined>;
 
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);

@@ -26,6 +26,11 @@ class PeerEnd {
     watch_ = std::make_unique<os::ProcessWatch>(std::move(*watch));
     return {};
   }
+  /// For another process, on another channel.
+  void begin_again() {
+    stop_watching();
+    gone_ = channel_ended_ = false;
+  }
   /// The channel has been read to its end.
   void channel_ended() {
     channel_ended_ = true;

@@ -144,6 +144,11 @@ class Successor {
   bool alone() const { return alone_; }
   /// Its coordinator is a supervisor.
   bool supervised() const { return supervised_; }
+  /// It accepts, or is about to.
+  bool has_turn() const {
+    return step_ == Step::taking || step_ == Step::serving ||
+           step_ == Step::committed;
+  }
   bool is_committed() const { return step_ >= Step::committed; }
 
  private:

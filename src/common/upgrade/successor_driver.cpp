@@ -31,10 +31,7 @@ void SuccessorDriver::begin() {
   note_phase();
   channel_->start(
       [this](os::Received received) { on_message(std::move(received)); },
-      [this](Error error) {
-        feed(event::IncumbentLost{std::move(error)});
-        end_.channel_ended();
-      });
+      [this](Error error) { channel_lost(std::move(error)); });
   // Until its own handle comes with the welcome: by its number, which the
   // system vouches for, only to see its end.
   auto opened = os::open_process(incumbent_.id());
@@ -49,6 +46,11 @@ void SuccessorDriver::begin() {
   }
   send(protocol::Hello{protocol::kMinVersion, protocol::kMaxVersion,
                        os::own_process_id()});
+}
+
+void SuccessorDriver::channel_lost(Error error) {
+  feed(event::IncumbentLost{std::move(error)});
+  end_.channel_ended();
 }
 
 Result<void> SuccessorDriver::watch_incumbent(os::Process incumbent) {
@@ -210,7 +212,7 @@ Result<void> SuccessorDriver::wait_for_listeners() {
 // prepare --------------------------------------------------------------------
 
 void SuccessorDriver::run(const action::SendReady&) {
-  if (supervised()) send_opened();
+  if (supervised()) send_opened(self_.listeners().opened());
   protocol::Ready ready{self_.listeners().unclaimed()};
   self_.listeners().close_unclaimed();
   send(ready);

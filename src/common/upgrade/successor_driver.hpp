@@ -20,6 +20,7 @@
 #include "common/upgrade/departures.hpp"
 #include "common/upgrade/event_queue.hpp"
 #include "common/upgrade/peer_end.hpp"
+#include "common/upgrade/rejoining.hpp"
 #include "common/upgrade/successor.hpp"
 #include "common/upgrade/this_generation.hpp"
 
@@ -96,7 +97,11 @@ class SuccessorDriver {
   void on_pause(const protocol::Pause& pause, os::Received& received);
   void on_ended(const protocol::UpgradeEnded& ended);
   void on_report(const protocol::Report& report);
-  void send_opened();
+  /// All that this generation has, or only what it opened itself.
+  void send_opened(const std::vector<handover::ListenerSet::Entry>& entries);
+  void channel_lost(Error error);
+  void on_rejoined(std::unique_ptr<os::Channel> channel,
+                   os::Process supervisor);
   /// Nobody answers them any more.
   void fail_requests(const std::string& reason);
   void send(const protocol::Message& message);
@@ -131,6 +136,8 @@ class SuccessorDriver {
     std::function<void(std::string_view)> on_line;
     std::function<void(const Outcome&)> on_end;
   };
+  std::unique_ptr<Rejoining> rejoining_;
+  std::string control_;  ///< the supervisor's endpoint
   std::map<std::uint32_t, Request> requests_;
   std::uint32_t last_request_ = 0;
   std::chrono::steady_clock::time_point began_;

@@ -13,8 +13,9 @@ using std::chrono::milliseconds;
 bool SuccessorDriver::on_supervision(const protocol::Message& message,
                                      os::Received& received) {
   using namespace protocol;
-  if (std::get_if<Supervise>(&message) &&
-      machine_.step() == Successor::Step::greeting) {
+  if (const auto* supervise = std::get_if<Supervise>(&message);
+      supervise && machine_.step() == Successor::Step::greeting) {
+    control_ = supervise->control;
     feed(event::Supervised{});
     return true;
   }
@@ -78,10 +79,41 @@ void SuccessorDriver::run(const action::Rejoin&) {
                "the supervisor cannot be reached, serving on: generation=",
                context_.generation);
   fail_requests("the supervisor cannot be reached");
+  if (control_.empty()) return;
+  rejoining_ = std::make_unique<Rejoining>(
+      context_.io, control_,
+      [this] {
+        return protocol::Rejoin{
+            context_.generation, context_.release, machine_.is_committed(),
+            machine_.has_turn(),
+            static_cast<std::uint32_t>(self_.listeners().entries().size())};
+      },
+      [this](std::unique_ptr<os::Channel> channel, os::Process supervisor) {
+        on_rejoined(std::move(channel), std::move(supervisor));
+      });
 }
 
-void SuccessorDriver::send_opened() {
-  const auto entries = self_.listeners().opened();
+void SuccessorDriver::on_rejoined(std::unique_ptr<os::Channel> channel,
+                                  os::Process supervisor) {
+  rejoining_.reset();
+  next_watch_.reset();
+  channel_ = std::move(channel);
+  end_.begin_again();
+  channel_->restart(
+      [this](os::Received received) { on_message(std::move(received)); },
+      [this](Error error) { channel_lost(std::move(error)); });
+  if (auto watched = watch_incumbent(std::move(supervisor)); !watched) {
+    return feed(event::IncumbentLost{watched.error()});
+  }
+  context_.log(LogLevel::info,
+               "found a supervisor again: pid=", incumbent_.id(),
+               " generation=", context_.generation);
+  send_opened(self_.listeners().entries());
+  feed(event::Rejoined{});
+}
+
+void SuccessorDriver::send_opened(
+    const std::vector<handover::ListenerSet::Entry>& entries) {
   for (std::size_t begin = 0; begin < entries.size();
        begin += protocol::kMaxListenersPerFrame) {
     protocol::Opened opened;

@@ -106,6 +106,10 @@ std::vector<Golden> golden_messages() {
        R"("serving_generation":2,"serving_pid":71,"release":"abc",)"
        R"("phases":[{"phase":"build","microseconds":0},)"
        R"({"phase":"stage","microseconds":40}]})"},
+      {Rejoin{4, "abc", true, false, 2},
+       R"({"type":"rejoin","generation":4,"release":"abc",)"
+       R"("committed":true,"has_turn":false,"listeners":2})"},
+      {Rejoined{71}, R"({"type":"rejoined","pid":71})", 1},
       {Report{"idle", {}, "done", "generation 1 (pid 5) left after 3 ms"},
        R"({"type":"report","phase":"idle","phases":[],"last_outcome":"done",)"
        R"("last_departure":"generation 1 (pid 5) left after 3 ms"})"},
