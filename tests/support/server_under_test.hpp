@@ -83,6 +83,11 @@ class ServerUnderTest {
   void find_port() { port_ = port_of("http"); }
   /// The first program once more, with the folder as it is by now.
   void start_again();
+  /// Beside what runs by now: another supervisor, after the first was killed.
+  /// Its lines are its own.
+  std::unique_ptr<ServerProcess> start_another() const {
+    return std::make_unique<ServerProcess>(request_);
+  }
 
   std::uint16_t port() const { return port_; }
   ServerProcess& process() { return *process_; }

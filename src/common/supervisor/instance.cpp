@@ -40,6 +40,10 @@ Result<void> Instance::begin(const std::filesystem::path& run_folder) {
       control::Server::open(supervisor_->io(), run_folder, *this, log_);
   if (!server) return server.error();
   server_ = std::move(*server);
+  server_->on_rejoin([this](std::unique_ptr<os::Channel> channel, os::Peer peer,
+                            os::Received first) {
+    supervisor_->rejoin(std::move(channel), peer, std::move(first));
+  });
   auto signals = os::OperatorSignals::watch(
       supervisor_->io(),
       [this](os::OperatorSignal signal) { on_signal(signal); });

@@ -48,7 +48,8 @@ Supervisor::Supervisor(Options options, LogSink log)
       }),
       departures_(context_),
       policy_(options_.restart),
-      restart_timer_(context_.io) {
+      restart_timer_(context_.io),
+      recovery_(context_, listeners_, departures_) {
   context_.supervises = true;
   context_.generation = 0;
   context_.options = library_options(options_, std::move(log));
@@ -63,6 +64,7 @@ Supervisor::Supervisor(Options options, LogSink log)
 }
 
 Supervisor::~Supervisor() {
+  noted_ = {};
   context_.board.observe({});
   driver_.reset();  // ends a successor that does not have the turn
 }
@@ -89,13 +91,10 @@ Result<void> Supervisor::prepare(std::string control) {
   }
   // One that cannot be started at all is told before anything is opened.
   if (auto order = last_good(); !order) return order.error();
-  for (const auto& [name, address] : options_.listeners) {
-    if (auto claimed = listeners_.claim(name, address); !claimed) {
-      return claimed.error();
-    }
-    observe::Event opened;
-    opened.message = text::cat(name, ' ', address);
-    tell(std::move(opened), observe::name::kListenerOpened);
+  journal_ = Journal{options_.state_folder / "journal"};
+  // What still runs has them open: it gives them back.
+  if (Recovery::nobody_left(journal_.read())) {
+    if (auto opened = open_listeners(); !opened) return opened;
   }
   context_.board.change([&](Status& status) {
     status.generation = context_.generation;
@@ -104,9 +103,28 @@ Result<void> Supervisor::prepare(std::string control) {
   return {};
 }
 
+Result<void> Supervisor::open_listeners() {
+  const auto held = listeners_.entries();
+  for (const auto& [name, address] : options_.listeners) {
+    const bool is_held = std::any_of(
+        held.begin(), held.end(),
+        [&name = name](const auto& each) { return each.item.name == name; });
+    if (is_held) continue;
+    if (auto claimed = listeners_.claim(name, address); !claimed) {
+      return claimed.error();
+    }
+    observe::Event opened;
+    opened.message = text::cat(name, ' ', address);
+    tell(std::move(opened), observe::name::kListenerOpened);
+  }
+  return {};
+}
+
 void Supervisor::run() {
   tell({}, observe::name::kSupervisorStarted);
-  boost::asio::post(context_.io, [this] { start(); });
+  noted_ = context_.events.subscribe(
+      [this](const observe::Event& event) { note_generation(event); });
+  boost::asio::post(context_.io, [this] { recover(); });
   context_.io.run();
   tell({}, observe::name::kSupervisorStopped);
 }
@@ -318,7 +336,12 @@ void Supervisor::run_waiting() {
 
 // Host -----------------------------------------------------------------------
 
-std::optional<std::string> Supervisor::why_not() const { return {}; }
+std::optional<std::string> Supervisor::why_not() const {
+  if (recovery_.under_way()) {
+    return "the generations of the supervisor before are still awaited";
+  }
+  return without_listeners_;
+}
 
 os::ProcessId Supervisor::pid() const {
   return incumbent_ ? incumbent_->process()->id() : 0;
@@ -353,8 +376,24 @@ void Supervisor::succeed(std::unique_ptr<upgrade::Generation> successor,
                          const release::Release& release) {
   auto old = std::move(incumbent_);
   const std::uint32_t old_number = context_.generation++;
-  incumbent_ = std::move(successor);
   context_.release = release.id;
+  serve(std::move(successor));
+  if (old) {
+    context_.board.change([](Status& status) { status.phase = Phase::drain; });
+    watch_leave(std::move(old), old_number);
+  }
+  if (!release.id.empty()) {
+    context_.store->prune(departures_.releases_to_keep(), {release.id});
+    auto free = context_.store->release_hold(release.id);
+    if (!free) context_.log(LogLevel::warning, free.error().text());
+  }
+  // Its process may have ended between its commit and this.
+  run_waiting();
+}
+
+void Supervisor::serve(std::unique_ptr<upgrade::Generation> generation) {
+  incumbent_ = std::move(generation);
+  starting_ = {};
   committed_ = steady_clock::now();
   policy_.committed(committed_);
   keep_listeners(*incumbent_);
@@ -371,16 +410,9 @@ void Supervisor::succeed(std::unique_ptr<upgrade::Generation> successor,
     status.generation = context_.generation;
     status.pid = pid();
     status.release = context_.release;
-    status.phase = old ? Phase::drain : Phase::idle;
+    status.phase = Phase::idle;
   });
-  if (old) watch_leave(std::move(old), old_number);
-  if (!release.id.empty()) {
-    context_.store->prune(departures_.releases_to_keep(), {release.id});
-    auto free = context_.store->release_hold(release.id);
-    if (!free) context_.log(LogLevel::warning, free.error().text());
-  }
-  // Its process may have ended between its commit and this.
-  run_waiting();
+  write_journal();
 }
 
 // What the generation before did not have, and what this one does not want.
@@ -428,6 +460,7 @@ void Supervisor::watch_leave(std::unique_ptr<upgrade::Generation> generation,
 }
 
 void Supervisor::one_has_left() {
+  write_journal();
   if (stopping_ && !incumbent_ && driver_->left() && departures_.count() == 0) {
     context_.io.stop();
     return;

@@ -16,7 +16,10 @@
 
 #include "common/control/target.hpp"
 #include "common/observe/metrics.hpp"
+#include "common/os/endpoint.hpp"
+#include "common/supervisor/journal.hpp"
 #include "common/supervisor/options.hpp"
+#include "common/supervisor/recovery.hpp"
 #include "common/supervisor/restart_policy.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/coordinator_driver.hpp"
@@ -58,6 +61,10 @@ class Supervisor final : private upgrade::Host {
   /// False: the log leaves out the sentences about what is an event.
   void tell_transitions(bool tell) { context_.logs_transitions = tell; }
 
+  /// A generation that an earlier supervisor has left says where it is.
+  void rejoin(std::unique_ptr<os::Channel> channel, os::Peer peer,
+              os::Received first);
+
   void upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end);
   /// To a kept release; "previous": the one that was committed before.
   void rollback(std::string release, OnLine on_line, OnEnd on_end);
@@ -84,7 +91,13 @@ class Supervisor final : private upgrade::Host {
 
  private:
   Result<upgrade::Order> last_good() const;
+  /// Those that are configured and not held yet.
+  Result<void> open_listeners();
+  bool embedded() const {
+    return options_.foreign.readiness == Readiness::embedded;
+  }
   void start();
+  void serve(std::unique_ptr<upgrade::Generation> generation);
   void schedule_restart(const std::string& why);
   void incumbent_ended(const std::string& status);
   void incumbent_lost(const Error& error);
@@ -94,6 +107,13 @@ class Supervisor final : private upgrade::Host {
   void one_has_left();
   void run_waiting();
   void tell(observe::Event event, std::string_view name);
+
+  // supervisor_recovery.cpp
+  void note_generation(const observe::Event& event);
+  void write_journal();
+  void recover();
+  void take_in(Recovery::Found& found);
+  void adopt(Recovery::Found& found);
 
   // Host.
   std::optional<std::string> why_not() const override;
@@ -118,6 +138,12 @@ class Supervisor final : private upgrade::Host {
   upgrade::DeadlineTimer restart_timer_;
   std::unique_ptr<upgrade::CoordinatorDriver> driver_;
   std::unique_ptr<upgrade::Generation> incumbent_;
+  Journal journal_;
+  Recovery recovery_;
+  JournalEntry starting_;  ///< the successor, if there is one
+  observe::Subscription noted_;
+  /// Why there can be no upgrade: somebody else has the listeners.
+  std::optional<std::string> without_listeners_;
   /// Asked for in probation, and begun when that has ended.
   std::function<void()> waiting_;
   std::chrono::system_clock::time_point began_ =

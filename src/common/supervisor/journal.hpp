@@ -1,0 +1,75 @@
+// What a supervisor must know about its generations when it has been killed and
+// started again: a record of two slots, written at each transition.
+//
+// The committed release is not in it: that is the store's record, and that
+// record alone decides which generation stays.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/os/system.hpp"
+
+namespace relaunch::supervisor {
+
+enum class Role {
+  incumbent,
+  successor,  ///< not committed, as far as the journal knows
+  draining,
+};
+
+struct JournalEntry {
+  std::uint32_t generation = 0;
+  os::ProcessId pid = 0;
+  std::uint64_t identity = 0;  ///< os::process_identity
+  Role role = Role::incumbent;
+  std::string release;
+  bool embedded = true;
+  bool operator==(const JournalEntry&) const = default;
+};
+
+std::string to_text(const std::vector<JournalEntry>& entries);
+/// Nothing at all if it is none; what cannot be read of it is left out.
+std::vector<JournalEntry> journal_from(std::string_view text);
+
+class Journal {
+ public:
+  Journal() = default;
+  explicit Journal(std::filesystem::path file) : file_(std::move(file)) {}
+
+  std::vector<JournalEntry> read() const;
+  /// Durable when it returns. Nothing is written if nothing has changed.
+  Result<void> write(const std::vector<JournalEntry>& entries);
+
+ private:
+  std::filesystem::path file_;
+  std::vector<JournalEntry> written_;
+};
+
+// What is to become of the survivors: pure.
+
+/// A generation that still runs.
+struct Survivor {
+  JournalEntry entry;
+  bool rejoined = false;   ///< it has given its listeners back
+  bool committed = false;  ///< as it says itself
+  bool has_turn = false;
+};
+enum class Fate {
+  adopt,      ///< it is the incumbent
+  resume,     ///< it is the incumbent, and accepts again when nobody else does
+  promote,    ///< it is committed now: nobody else can serve
+  give_back,  ///< its upgrade is taken back
+  drain,      ///< it was to leave, and is to
+  end,        ///< it cannot be reached
+  keep,       ///< it is not ours to reach: it serves on, without its listeners
+};
+/// For each survivor, in order. `committed`: the generation of the record.
+std::vector<Fate> resolve(const std::vector<Survivor>& survivors,
+                          std::uint32_t committed, os::ProcessId pid);
+
+}  // namespace relaunch::supervisor

@@ -1,0 +1,127 @@
+// What Supervisor does so that it may be killed at any moment: it keeps a
+// journal of its generations, and takes in those that an earlier one left.
+#include <algorithm>
+#include <utility>
+
+#include "common/supervisor/adopted_process.hpp"
+#include "common/supervisor/supervisor.hpp"
+
+namespace relaunch::supervisor {
+
+using std::chrono::steady_clock;
+
+// journal --------------------------------------------------------------------
+
+void Supervisor::note_generation(const observe::Event& event) {
+  if (event.name == observe::name::kGenerationStarted) {
+    starting_ = {event.generation, event.pid,     0,
+                 Role::successor,  event.release, embedded()};
+  } else if (event.name == observe::name::kUpgradeEnded) {
+    starting_ = {};
+  } else if (!event.name.starts_with("generation.")) {
+    return;
+  }
+  write_journal();
+}
+
+void Supervisor::write_journal() {
+  std::vector<JournalEntry> entries;
+  const auto add = [&](JournalEntry entry) {
+    const auto identity = os::process_identity(entry.pid);
+    if (!identity) return;  // it has ended
+    entry.identity = *identity;
+    entries.push_back(std::move(entry));
+  };
+  if (incumbent_) {
+    add({context_.generation, pid(), 0, Role::incumbent, context_.release,
+         embedded()});
+  }
+  if (starting_.pid != 0 && starting_.pid != pid()) add(starting_);
+  for (const auto* leaver : departures_.leaving()) {
+    add({leaver->generation,
+         leaver->process->id(),
+         0,
+         Role::draining,
+         {},
+         embedded()});
+  }
+  if (auto written = journal_.write(entries); !written) {
+    context_.log(LogLevel::warning, written.error().text());
+  }
+}
+
+// recovery -------------------------------------------------------------------
+
+void Supervisor::rejoin(std::unique_ptr<os::Channel> channel, os::Peer peer,
+                        os::Received first) {
+  recovery_.rejoin(std::move(channel), peer.pid, std::move(first));
+}
+
+void Supervisor::recover() {
+  const auto current = context_.store->current();
+  recovery_.begin(journal_.read(), context_.generation,
+                  current ? current->pid : 0,
+                  [this](std::list<Recovery::Found> found) {
+                    for (auto& each : found) take_in(each);
+                    if (auto opened = open_listeners(); !opened) {
+                      without_listeners_ = opened.error().text();
+                      context_.log(LogLevel::error, *without_listeners_);
+                    }
+                    write_journal();
+                    if (!incumbent_) start();
+                  });
+}
+
+void Supervisor::take_in(Recovery::Found& found) {
+  const JournalEntry& entry = found.survivor.entry;
+  switch (found.fate) {
+    case Fate::adopt:
+    case Fate::resume:
+    case Fate::promote:
+      return adopt(found);
+    case Fate::keep:
+      without_listeners_ = "adopted without listeners: stop and start it";
+      return adopt(found);
+    case Fate::give_back:
+    case Fate::end:
+      if (auto killed = found.process->kill();
+          !killed && found.fate == Fate::end) {
+        context_.log(LogLevel::error, killed.error().text());
+      }
+      [[fallthrough]];
+    case Fate::drain:
+      if (found.link) {
+        return watch_leave(std::move(found.link), entry.generation);
+      }
+      return watch_leave(
+          std::make_unique<AdoptedProcess>(context_, found.process),
+          entry.generation);
+  }
+}
+
+void Supervisor::adopt(Recovery::Found& found) {
+  const JournalEntry& entry = found.survivor.entry;
+  std::unique_ptr<upgrade::Generation> generation = std::move(found.link);
+  if (!generation) {
+    generation = std::make_unique<AdoptedProcess>(context_, found.process);
+  }
+  context_.generation = entry.generation;
+  context_.release = entry.release;
+  observe::Event adopted;
+  adopted.generation = entry.generation;
+  adopted.pid = entry.pid;
+  adopted.release = entry.release;
+  serve(std::move(generation));
+  if (found.fate == Fate::promote) {
+    auto recorded = context_.store->set_current(
+        {entry.release, entry.generation, entry.pid});
+    if (!recorded) context_.log(LogLevel::error, recorded.error().text());
+  }
+  if (!found.survivor.committed && entry.embedded) {
+    incumbent_->commit(options_.deadlines.drain, options_.deadlines.grace);
+  }
+  if (found.fate == Fate::resume) incumbent_->resume();
+  tell(std::move(adopted), observe::name::kGenerationAdopted);
+}
+
+}  // namespace relaunch::supervisor

@@ -1,0 +1,86 @@
+#include "common/supervisor/journal.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace relaunch::supervisor {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const JournalEntry kIncumbent{4, 71, 1000, Role::incumbent, "abc", true};
+const JournalEntry kSuccessor{5, 72, 2000, Role::successor, "def", true};
+const JournalEntry kDraining{3, 70, 500, Role::draining, "", true};
+
+Survivor rejoined(const JournalEntry& entry, bool has_turn) {
+  return {entry, true, true, has_turn};
+}
+Survivor silent(JournalEntry entry) { return {std::move(entry), false}; }
+
+TEST(Journal, IsReadAsItWasWritten) {
+  const std::vector<JournalEntry> entries{kIncumbent, kSuccessor, kDraining};
+  EXPECT_EQ(journal_from(to_text(entries)), entries);
+  EXPECT_THAT(journal_from(to_text({})), IsEmpty());
+}
+
+TEST(Journal, WhatIsNoneHoldsNobody) {
+  for (const char* text :
+       {"", "[]", "{", "{}", R"({"generations":1})", R"({"generations":[1]})",
+        R"({"generations":[{"pid":0,"identity":5,"role":"incumbent"}]})",
+        R"({"generations":[{"pid":7,"role":"incumbent"}]})",
+        R"({"generations":[{"pid":7,"identity":5,"role":"king"}]})",
+        R"({"generations":[{"pid":-7,"identity":5,"role":"incumbent"}]})"}) {
+    EXPECT_THAT(journal_from(text), IsEmpty()) << text;
+  }
+}
+
+struct Row {
+  const char* what;
+  std::vector<Survivor> survivors;
+  std::vector<Fate> fates;
+};
+
+TEST(Resolve, TheRecordDecidesWhoStays) {
+  const JournalEntry foreign{4, 71, 1000, Role::incumbent, "", false};
+  const std::vector<Row> rows{
+      {"it serves", {rejoined(kIncumbent, true)}, {Fate::adopt}},
+      {"it is silent", {silent(kIncumbent)}, {Fate::end}},
+      {"its program knows nothing of this", {silent(foreign)}, {Fate::keep}},
+      {"in prepare: the successor has ended by itself",
+       {rejoined(kIncumbent, true)},
+       {Fate::adopt}},
+      {"in the switch: nobody has the turn",
+       {rejoined(kIncumbent, false)},
+       {Fate::resume}},
+      {"in probation, no record: taken back",
+       {rejoined(kIncumbent, false), rejoined(kSuccessor, true)},
+       {Fate::resume, Fate::give_back}},
+      {"in probation, and the incumbent has ended",
+       {rejoined(kSuccessor, true)},
+       {Fate::promote}},
+      {"in probation, the successor is silent",
+       {rejoined(kIncumbent, false), silent(kSuccessor)},
+       {Fate::resume, Fate::end}},
+      {"in the drain",
+       {rejoined(kIncumbent, true), silent(kDraining)},
+       {Fate::adopt, Fate::drain}}};
+  for (const Row& row : rows) {
+    EXPECT_EQ(resolve(row.survivors, 4, 71), row.fates) << row.what;
+  }
+}
+
+TEST(Resolve, AfterTheRecordTheSuccessorIsTheIncumbentAndTheOtherDrains) {
+  EXPECT_THAT(
+      resolve({rejoined(kIncumbent, false), rejoined(kSuccessor, true)}, 5, 72),
+      ElementsAre(Fate::drain, Fate::adopt));
+}
+
+TEST(Resolve, ANumberAloneIsNoProof) {
+  // Generation 4 of the record was another process.
+  EXPECT_THAT(resolve({rejoined(kIncumbent, true)}, 4, 99),
+              ElementsAre(Fate::drain));
+}
+
+}  // namespace
+}  // namespace relaunch::supervisor
