@@ -113,6 +113,15 @@ struct Options {
   /// drain on them, until the Upgrader is gone. Off: the host's own handlers
   /// are left alone.
   bool handle_stop_requests = false;
+  /// Open a control endpoint while this process coordinates, by which the
+  /// command `relaunch` of the same user reaches it under its `name`: status,
+  /// upgrade, rollback, abort, stop, events. If it cannot be had, that is
+  /// logged and the server serves without.
+  bool control = false;
+  /// Where it is. Empty: by the system's custom, as the command looks for it:
+  /// /run/relaunch/<name> for root, $XDG_RUNTIME_DIR/relaunch/<name>, else
+  /// "run" in the state folder.
+  std::filesystem::path run_folder;
 };
 
 /// What a generation that leaves is told. Copies share one state.

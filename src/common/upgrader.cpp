@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/control/library_endpoint.hpp"
 #include "common/os/fault.hpp"
 #include "common/os/files.hpp"
 #include "common/os/listener.hpp"
@@ -122,6 +123,9 @@ void complete(Options& options, const LaunchPlan& launched) {
   } else {
     options.state_folder = launched.folder / options.state_folder;
   }
+  if (!options.run_folder.empty()) {
+    options.run_folder = launched.folder / options.run_folder;
+  }
 }
 
 }  // namespace
@@ -131,6 +135,7 @@ struct Upgrader::Impl {
   ~Impl();
 
   void start_thread();
+  void prepare_endpoint();
   bool inherits() const { return successor != nullptr; }
   /// Also once it has left: then it refuses by itself.
   bool coordinates() const {
@@ -148,6 +153,7 @@ struct Upgrader::Impl {
   std::unique_ptr<upgrade::Departures> departures;
   std::unique_ptr<upgrade::InProcessHost> host;
   std::unique_ptr<upgrade::CoordinatorDriver> coordinator;
+  std::unique_ptr<control::LibraryEndpoint> endpoint;  ///< if it is wanted
   /// Only in a generation that was started by another.
   std::unique_ptr<upgrade::SuccessorDriver> successor;
   std::optional<os::StopRequests> stop_requests;
@@ -183,6 +189,7 @@ Upgrader::Impl::Impl(Options options)
   host = std::make_unique<upgrade::InProcessHost>(context, self, *departures);
   coordinator = std::make_unique<upgrade::CoordinatorDriver>(
       context, *host, *departures, upgrade::Coordinator::AfterCommit::leaves);
+  prepare_endpoint();
   if (inheritance) {
     os::set_fault_role("successor");
     successor = std::make_unique<upgrade::SuccessorDriver>(
@@ -194,6 +201,14 @@ Upgrader::Impl::Impl(Options options)
         os::StopRequests::watch(context.io, [this] { stop(); })));
   }
   start_thread();
+}
+
+void Upgrader::Impl::prepare_endpoint() {
+  if (!context.options.control) return;
+  endpoint = std::make_unique<control::LibraryEndpoint>(
+      context, self, *departures, *coordinator);
+  context.on_stay = [this] { endpoint->open(); };
+  context.on_leave = [this] { endpoint->close(); };
 }
 
 void Upgrader::Impl::start_thread() {
@@ -208,6 +223,8 @@ void Upgrader::Impl::start_thread() {
 Upgrader::Impl::~Impl() {
   context.mailbox->post([this] {
     stop_requests.reset();
+    context.on_leave = {};
+    endpoint.reset();
     coordinator.reset();
     host.reset();
     successor.reset();
@@ -223,6 +240,8 @@ void Upgrader::Impl::ready() {
   if (successor) return successor->ready();
   auto recorded = context.store->set_current({{}, 1, os::own_process_id()});
   if (!recorded) context.log(LogLevel::warning, recorded.error().text());
+  // Whoever sees it serve can reach it, too.
+  if (endpoint) endpoint->open();
   self.accept({});
 }
 

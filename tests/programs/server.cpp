@@ -1,6 +1,7 @@
 // server KEY=VALUE...: the hello server with a behaviour that the recipe behind
 // its executable chooses. Settings come as words:
 //   state=FOLDER artifact=FILE executable=NAME build=WORD (repeated)
+//   run=FOLDER: with a control endpoint
 //   listen=ADDRESS max_draining=N keep_releases=N, and every deadline by its
 //   name, in milliseconds
 //
@@ -85,6 +86,8 @@ Options read_options(const Settings& settings, boost::asio::io_context& io) {
   options.artifact = text::path_from_utf8(setting(settings, "artifact"));
   options.executable = text::path_from_utf8(setting(settings, "executable"));
   options.state_folder = text::path_from_utf8(setting(settings, "state"));
+  options.run_folder = text::path_from_utf8(setting(settings, "run"));
+  options.control = !options.run_folder.empty();
   options.deadlines = read_deadlines(settings);
   read_number(settings, "max_draining", options.max_draining);
   read_number(settings, "keep_releases", options.keep_releases);

@@ -84,6 +84,9 @@ struct Context {
   observe::EventLog events;
   observe::History history;
   bool logs_transitions = true;
+  /// A successor coordinates from now on; this generation leaves. May be empty.
+  std::function<void()> on_stay;
+  std::function<void()> on_leave;
 
   /// The next generation's.
   Result<os::Process> start(const os::LaunchRequest& request) const {

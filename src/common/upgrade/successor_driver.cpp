@@ -311,7 +311,9 @@ void SuccessorDriver::run(const action::Stay& stay) {
     if (!free) context_.log(LogLevel::warning, free.error().text());
   }
   // What is asked of a supervisor must come after the acknowledgement.
-  if (!supervised()) settle_requests(true);
+  if (supervised()) return;
+  settle_requests(true);
+  if (context_.on_stay) context_.on_stay();
 }
 
 void SuccessorDriver::settle_requests(bool committed) {

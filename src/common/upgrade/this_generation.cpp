@@ -89,6 +89,7 @@ void ThisGeneration::ask_health(std::function<void(bool)> answer) {
 void ThisGeneration::leave(std::chrono::milliseconds drain) {
   if (std::exchange(leaving_, true)) return;
   os::set_fault_role("leaving");
+  if (context_.on_leave) context_.on_leave();
   const auto deadline = std::chrono::steady_clock::now() + drain;
   enqueue([this, deadline](Done next) {
     listeners_.close([this, deadline, next] {

@@ -1,0 +1,191 @@
+#include "common/control/library_endpoint.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "common/base/text.hpp"
+#include "common/os/listener.hpp"
+#include "common/os/system.hpp"
+#include "common/protocol/outcome.hpp"
+
+namespace relaunch::control {
+
+namespace json = boost::json;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+/// Between two tries for an endpoint that the incumbent is about to close.
+constexpr milliseconds kFirstPause{5};
+constexpr milliseconds kLongestPause{500};
+/// On top of the time in which an incumbent is made to leave.
+constexpr milliseconds kMargin{5'000};
+/// "As long as it takes" is a deadline too: nothing waits for ever.
+constexpr milliseconds kWithoutDeadline = std::chrono::hours{24 * 365};
+
+}  // namespace
+
+LibraryEndpoint::LibraryEndpoint(upgrade::Context& context,
+                                 upgrade::ThisGeneration& self,
+                                 upgrade::Departures& departures,
+                                 upgrade::CoordinatorDriver& coordinator)
+    : context_(context),
+      self_(self),
+      departures_(departures),
+      coordinator_(coordinator),
+      counted_(context.events.subscribe(
+          [this](const observe::Event& event) { metrics_.add(event); })),
+      retry_(context.io) {}
+
+LibraryEndpoint::~LibraryEndpoint() = default;
+
+std::filesystem::path LibraryEndpoint::run_folder(const Options& options) {
+  if (!options.run_folder.empty()) return options.run_folder;
+  if (const auto root = os::default_run_folder()) return *root / options.name;
+  return options.state_folder / "run";
+}
+
+void LibraryEndpoint::open() {
+  const Deadlines& deadlines = context_.options.deadlines;
+  pause_ = kFirstPause;
+  give_up_ =
+      steady_clock::now() + deadlines.drain + 2 * deadlines.grace + kMargin;
+  try_to_open();
+}
+
+void LibraryEndpoint::try_to_open() {
+  auto server = Server::open(context_.io, run_folder(context_.options), *this,
+                             context_.options.log);
+  if (server) {
+    server_ = std::move(*server);
+    return;
+  }
+  if (server.error().code() != errc::busy || context_.generation == 1 ||
+      steady_clock::now() >= give_up_) {
+    return context_.log(LogLevel::error, "serving without control endpoint: ",
+                        server.error().text());
+  }
+  retry_.expires_after(pause_);
+  pause_ = std::min(2 * pause_, kLongestPause);
+  retry_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) try_to_open();
+  });
+}
+
+void LibraryEndpoint::close() {
+  retry_.cancel();
+  give_up_ = {};
+  // It may be what is calling.
+  boost::asio::post(context_.io,
+                    [gone = std::shared_ptr{std::move(server_)}] {});
+}
+
+// Target ---------------------------------------------------------------------
+
+void LibraryEndpoint::upgrade(UpgradeOrder order, OnLine on_line,
+                              OnEnd on_end) {
+  upgrade::Order wanted;
+  wanted.request = order.request;
+  if (!order.release.empty()) {
+    wanted.request.force = true;
+    wanted.release = order.release == "previous"
+                         ? context_.store->previous()
+                         : context_.store->find(order.release);
+    if (!wanted.release) {
+      return coordinator_.refuse(
+          on_end, errc::artifact_missing,
+          text::cat("release ", text::printable(order.release),
+                    " is not kept"));
+    }
+  } else if (!order.artifact.empty()) {
+    wanted.artifact = release::Artifact{
+        context_.launched.folder / order.artifact, context_.options.executable};
+  }
+  if (order.arguments) {
+    const auto& own = context_.launched.arguments;
+    auto& words = wanted.arguments.emplace();
+    if (!own.empty()) words.push_back(own.front());
+    words.insert(words.end(), order.arguments->begin(), order.arguments->end());
+  }
+  coordinator_.request(std::move(wanted), std::move(on_line),
+                       std::move(on_end));
+}
+
+void LibraryEndpoint::abort() { coordinator_.abort(); }
+
+void LibraryEndpoint::stop(StopMode mode) {
+  auto& drain = context_.options.deadlines.drain;
+  if (mode == StopMode::drain_without_deadline) drain = kWithoutDeadline;
+  if (mode == StopMode::now) {
+    drain = milliseconds{1};
+    departures_.hurry();
+  }
+  coordinator_.stop();
+}
+
+Result<void> LibraryEndpoint::reload() {
+  return Error{errc::not_permitted,
+               "cannot reload: this server reads its own configuration"};
+}
+
+json::object LibraryEndpoint::status() const {
+  const Status status = context_.board.read();
+  json::object out{{"schema", kSchema}, {"name", context_.options.name}};
+  out["mode"] = "library";
+  out["generation"] = status.generation;
+  out["pid"] = status.pid;
+  out["serving"] = true;
+  out["release"] = text::valid_utf8(status.release);
+  const auto phase = to_string(status.phase);
+  out["phase"] = json::string_view{phase.data(), phase.size()};
+  out["crash_loop"] = false;
+  out["uptime_ms"] =
+      std::chrono::duration_cast<milliseconds>(steady_clock::now() - since_)
+          .count();
+  json::array listeners;
+  for (const auto& entry : self_.listeners().entries()) {
+    const auto actual = os::local_address(entry.socket);
+    listeners.push_back(
+        {{"name", entry.item.name},
+         {"address", actual ? actual->text() : entry.item.address}});
+  }
+  out["listeners"] = std::move(listeners);
+  json::array draining;
+  for (const auto* leaver : departures_.leaving()) {
+    draining.push_back(
+        {{"generation", leaver->generation}, {"pid", leaver->process->id()}});
+  }
+  out["draining"] = std::move(draining);
+  json::array phases;
+  for (const auto& item : protocol::to_items(status.phases)) {
+    phases.push_back(
+        {{"phase", item.phase}, {"microseconds", item.microseconds}});
+  }
+  out["phases"] = std::move(phases);
+  out["last_outcome"] = text::valid_utf8(status.last_outcome);
+  out["last_departure"] = text::valid_utf8(status.last_departure);
+  return out;
+}
+
+json::array LibraryEndpoint::history() const {
+  return context_.history.to_json();
+}
+
+std::string LibraryEndpoint::metrics() const {
+  observe::Snapshot snapshot;
+  snapshot.name = context_.options.name;
+  snapshot.version = RELAUNCH_VERSION;
+  snapshot.start = began_;
+  snapshot.generation = context_.generation;
+  snapshot.release = context_.release;
+  snapshot.draining = departures_.count();
+  snapshot.listeners = self_.listeners().entries().size();
+  snapshot.upgrading = !coordinator_.idle();
+  return metrics_.text(snapshot);
+}
+
+observe::EventLog& LibraryEndpoint::events() { return context_.events; }
+
+}  // namespace relaunch::control
