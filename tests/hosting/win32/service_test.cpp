@@ -38,7 +38,8 @@ class ServiceTest : public testing::Test {
     std::vector<std::string> args{name};
     for (auto& word : stubs.command()) args.push_back(std::move(word));
     definition.name = name;
-    definition.title = "relaunch: a test";
+    // Display names are unique too, and tests run beside each other.
+    definition.title = text::cat(name, " (a test)");
     definition.description = "removed at its end";
     definition.command = child_request("service_host", args).arguments;
     definition.restart_delays = {milliseconds{1'000}};
