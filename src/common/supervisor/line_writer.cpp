@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "common/os/system.hpp"
@@ -70,10 +69,17 @@ LineWriter::LineWriter(Write write)
 
 LineWriter::~LineWriter() {
   flush(kLastPatience);
-  const std::lock_guard lock{state_->mutex};
-  state_->ending = true;
-  state_->on_room = {};
-  state_->changed.notify_all();
+  bool ends = false;
+  {
+    const std::lock_guard lock{state_->mutex};
+    ends = state_->idle();
+    state_->ending = true;
+    state_->on_room = {};
+    state_->changed.notify_all();
+  }
+  if (!thread_.joinable()) return;
+  // A thread on its way out while the process ends may crash it (Wine 8).
+  ends ? thread_.join() : thread_.detach();
 }
 
 void LineWriter::write(std::string_view lines) {
@@ -86,10 +92,10 @@ void LineWriter::write(std::string_view lines) {
   }
   state_->waiting += lines;
   if (!std::exchange(state_->running, true)) {
-    std::thread{[state = state_] {
+    thread_ = std::thread{[state = state_] {
       os::keep_signals_from_this_thread();
       state->run();
-    }}.detach();
+    }};
   }
   state_->changed.notify_all();
 }

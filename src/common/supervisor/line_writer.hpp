@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <thread>
 
 namespace relaunch::supervisor {
 
@@ -24,7 +25,8 @@ class LineWriter {
   using Write = std::function<bool(std::string_view)>;
 
   explicit LineWriter(Write write);
-  /// Gives it a second to write what waits, then leaves the thread behind.
+  /// Gives it a second to write what waits. A thread that writes even then is
+  /// left behind; else it has ended.
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
@@ -41,6 +43,7 @@ class LineWriter {
  private:
   struct State;
   std::shared_ptr<State> state_;
+  std::thread thread_;
 };
 
 }  // namespace relaunch::supervisor
