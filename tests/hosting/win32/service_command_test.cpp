@@ -11,6 +11,7 @@
 #include "common/base/text.hpp"
 #include "common/os/listener.hpp"
 #include "common/os/service.hpp"
+#include "hosting/win32/service_manager.hpp"
 #include "support/child.hpp"
 #include "support/event_wait.hpp"
 #include "support/scratch_folder.hpp"
@@ -37,6 +38,7 @@ class ServiceCommand : public testing::Test {
     return run_child(std::move(request));
   }
 
+  const ServiceManagerTurn turn;
   const std::string name =
       text::cat("relaunch-test-", os::own_process_id(), '-',
                 testing::UnitTest::GetInstance()->current_test_info()->name());

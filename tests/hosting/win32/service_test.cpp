@@ -9,6 +9,7 @@
 #include "common/os/process.hpp"
 #include "common/supervisor/service_host.hpp"
 #include "hosting/supervisor_stub.hpp"
+#include "hosting/win32/service_manager.hpp"
 #include "support/child.hpp"
 #include "support/event_wait.hpp"
 #include "win32/win32.hpp"
@@ -72,6 +73,7 @@ class ServiceTest : public testing::Test {
   }
   ServiceState state() { return os::query_service(name).value().state; }
 
+  const ServiceManagerTurn turn;
   boost::asio::io_context io;
   Stubs stubs{io};
   std::string name;
@@ -188,6 +190,7 @@ TEST(Service, OneThatDoesNotExistIsNamedInTheError) {
 }
 
 TEST(Service, HostThatSomebodyElseStartsSaysSo) {
+  const ServiceManagerTurn turn;
   const auto ran = supervisor::run_service_host("relaunch-none", {});
   ASSERT_FALSE(ran);
   EXPECT_THAT(ran.error().text(), HasSubstr("only the service manager starts"));
