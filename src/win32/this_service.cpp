@@ -49,6 +49,7 @@ class Running final : public ThisService {
   void main();
   DWORD control(DWORD code);
   void stopped(std::uint32_t code);
+  void prepare();
   void tell();
 
   static void WINAPI on_main(DWORD, wchar_t**) { current_->main(); }
@@ -101,18 +102,31 @@ void Running::main() {
   stopped(code);
 }
 
-// Nothing touches this object afterwards but dispatch(), which returns.
+// With the last call dispatch() returns on its own thread, and this object is
+// no more: by then nobody here holds its mutex.
 void Running::stopped(std::uint32_t code) {
-  const std::lock_guard lock{mutex_};
-  on_order_ = {};
-  status_.dwCurrentState = SERVICE_STOPPED;
-  status_.dwWin32ExitCode = code == 0 ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR;
-  status_.dwServiceSpecificExitCode = code;
-  tell();
+  const SERVICE_STATUS_HANDLE handle = handle_;
+  SERVICE_STATUS last{};
+  {
+    const std::lock_guard lock{mutex_};
+    on_order_ = {};
+    status_.dwCurrentState = SERVICE_STOPPED;
+    status_.dwWin32ExitCode =
+        code == 0 ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR;
+    status_.dwServiceSpecificExitCode = code;
+    prepare();
+    last = status_;
+  }
+  SetServiceStatus(handle, &last);
+}
+
+void Running::tell() {
+  prepare();
+  SetServiceStatus(handle_, &status_);
 }
 
 // https://learn.microsoft.com/windows/win32/api/winsvc/nf-winsvc-setservicestatus
-void Running::tell() {
+void Running::prepare() {
   const DWORD state = status_.dwCurrentState;
   const bool pending =
       state == SERVICE_START_PENDING || state == SERVICE_STOP_PENDING;
@@ -125,7 +139,6 @@ void Running::tell() {
                                  SERVICE_ACCEPT_PRESHUTDOWN |
                                  SERVICE_ACCEPT_PARAMCHANGE;
   }
-  SetServiceStatus(handle_, &status_);
 }
 
 // The system waits for this to return: what is to be done is done elsewhere.
