@@ -44,7 +44,12 @@ std::vector<SOCKET> take_listeners() {
 }
 // End.
 
-void answer(SOCKET client) {
+// Answers whoever has come, if no other generation has been faster.
+void answer_next(SOCKET listener) {
+  const SOCKET client = accept(listener, nullptr, nullptr);
+  if (client == INVALID_SOCKET) return;
+  u_long blocking = 0;  // as the listener is not
+  ioctlsocket(client, FIONBIO, &blocking);
   char request[4096];
   if (recv(client, request, sizeof request, 0) > 0) {
     const std::string body = std::to_string(GetCurrentProcessId()) + '\n';
@@ -59,9 +64,7 @@ void answer(SOCKET client) {
 
 std::mutex answering;
 
-// On a thread of the system: what is being answered is finished first. A
-// connection that is accepted at this very moment is lost; a server that minds
-// waits with AcceptEx, cancels that, and serves what came all the same.
+// On a thread of the system: what was accepted is answered first.
 void stop(int) {
   answering.lock();
   std::_Exit(0);
@@ -76,11 +79,12 @@ int main() {
   if (listeners.empty()) return 2;
   std::signal(SIGBREAK, stop);
   std::signal(SIGINT, stop);
-  SOCKET client = INVALID_SOCKET;
-  while ((client = accept(listeners.front(), nullptr, nullptr)) !=
-         INVALID_SOCKET) {
+  u_long without_blocking = 1;
+  ioctlsocket(listeners.front(), FIONBIO, &without_blocking);
+  WSAPOLLFD arrival{listeners.front(), POLLRDNORM, 0};
+  while (WSAPoll(&arrival, 1, -1) > 0 && (arrival.revents & POLLRDNORM) != 0) {
     const std::lock_guard lock{answering};
-    answer(client);
+    answer_next(listeners.front());
   }
   return 0;
 }
