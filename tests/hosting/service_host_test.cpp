@@ -73,7 +73,7 @@ TEST_F(ServiceHostTest, OrdersArriveAndStopEndsItWell) {
   host->order(ServiceOrder::stop);
   EXPECT_EQ(state(), ServiceState::stopping);
   EXPECT_TRUE(wait([&] { return ended.has_value(); }));
-  EXPECT_TRUE(stub.said("\"stop\""));
+  EXPECT_TRUE(wait_for(stub, "\"stop\""));
   EXPECT_EQ(ended, 0u);
   EXPECT_EQ(log, "");
   EXPECT_EQ(stubs.count(), 1u);

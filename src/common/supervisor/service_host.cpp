@@ -96,6 +96,7 @@ Result<void> ServiceHost::launch() {
   output_.emplace(std::move(*output));
   last_line_.clear();
   unfinished_.clear();
+  output_ended_ = child_gone_ = false;
   output_->start([this](std::string_view bytes) { on_output(bytes); });
   auto watch = os::ProcessWatch::start(io_, child_, [this] { child_gone(); });
   if (!watch) return watch.error();
@@ -115,6 +116,10 @@ Result<void> ServiceHost::launch() {
 
 // Nobody reads it; its last line tells why it ended.
 void ServiceHost::on_output(std::string_view bytes) {
+  if (bytes.empty()) {
+    output_ended_ = true;
+    if (child_gone_) child_ended();
+  }
   for (const char byte : bytes) {
     if (byte == '\n') {
       last_line_ = std::exchange(unfinished_, {});
@@ -144,8 +149,14 @@ void ServiceHost::order(ServiceOrder order) {
   });
 }
 
+// What it wrote may still be on its way.
 void ServiceHost::child_gone() {
+  child_gone_ = true;
+  if (output_ended_) return child_ended();
   output_->finish();
+}
+
+void ServiceHost::child_ended() {
   // While its number is still its own.
   if (state_ == ServiceState::stopping) (void)child_.kill_tree();
   const auto status = child_.exit_status();

@@ -57,6 +57,7 @@ class ServiceHost {
  private:
   Result<void> launch();
   void child_gone();
+  void child_ended();
   void on_output(std::string_view bytes);
   void repeat_report();
   void enter(os::ServiceState state);
@@ -80,6 +81,8 @@ class ServiceHost {
   /// The last whole line that the child wrote, and what came after it.
   std::string last_line_;
   std::string unfinished_;
+  bool output_ended_ = false;
+  bool child_gone_ = false;
   bool served_ = false;
   bool ended_ = false;
 };
