@@ -283,8 +283,9 @@ net::awaitable<void> Server::Impl::stream_update(
   upgrader.upgrade(
       wanted, [feed](std::string_view line) { feed->add_line(line); },
       [feed](const relaunch::Outcome& outcome) { feed->end(outcome); });
-  // A refusal comes at once, and may still have a status of its own.
-  co_await connection.wait_for_news(std::chrono::milliseconds(200));
+  // A refusal comes before everything else, and may still have a status of its
+  // own; a build that says nothing for so long has begun.
+  co_await connection.wait_for_news(std::chrono::seconds(5));
   Answer answer;
   if (feed->refused()) {
     answer.status = 409;
