@@ -73,8 +73,11 @@ TEST(UnderLoad, ManyUpgradesInARowLoseNoRequestAndLeaveNothing) {
   EXPECT_EQ(kept_report.generations.size(), count + 1u);
   const auto last = static_cast<std::uint32_t>(count + 2);
   expect_one_answers(server, last);
-  EXPECT_EQ(server.process().processes().size(),
-            last + 1u + (server.supervised() ? 1 : 0));  // and the census
+  // The one of the census may have been gone when its number was read.
+  const auto seen =
+      server.process().processes().size() - (server.supervised() ? 1 : 0);
+  EXPECT_GE(seen, last);
+  EXPECT_LE(seen, last + 1u);
   const Census after = server.census();
   expect_flat(before, after);
   std::printf(
