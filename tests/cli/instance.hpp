@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -26,9 +27,9 @@ namespace relaunch::test {
 class Instance final : private control::Target {
  public:
   Instance() {
-    outcome.result = Outcome::Result::done;
-    outcome.serving_generation = 2;
-    outcome.serving_pid = 71;
+    outcome_.result = Outcome::Result::done;
+    outcome_.serving_generation = 2;
+    outcome_.serving_pid = 71;
     server_ = control::Server::open(io_, scratch_ / "run", *this, {}).value();
     thread_ = std::thread{[this] { io_.run(); }};
   }
@@ -55,15 +56,13 @@ class Instance final : private control::Target {
   }
   /// Its process ends, as others see it.
   void end() {
-    std::promise<void> done;
-    boost::asio::post(io_, [&] {
-      server_.reset();
-      done.set_value();
-    });
-    done.get_future().wait();
+    on_its_thread([this] { server_.reset(); });
+  }
+  /// So its upgrades end from now on.
+  void will_end(const Outcome& upgrade) {
+    on_its_thread([&] { outcome_ = upgrade; });
   }
 
-  Outcome outcome;
   std::vector<std::string> lines = {"[1/2] main.cpp", "warning: x\x1b[2J"};
   bool is_slow = false;  ///< its upgrade does not end, nor its drain
 
@@ -85,7 +84,7 @@ class Instance final : private control::Target {
     add(observe::name::kUpgradePhase, "build");
     for (const auto& line : lines) on_line(line);
     add(observe::name::kUpgradePhase, "stage");
-    if (!is_slow) on_end(outcome);
+    if (!is_slow) on_end(outcome_);
   }
   void abort() override { note("abort"); }
   void stop(control::StopMode mode) override {
@@ -103,11 +102,19 @@ class Instance final : private control::Target {
   }
   boost::json::array history() const override {
     return {observe::to_json(
-        observe::history_entry(1, outcome, std::chrono::milliseconds{9}))};
+        observe::history_entry(1, outcome_, std::chrono::milliseconds{9}))};
   }
   std::string metrics() const override { return "relaunch_up 1\n"; }
   observe::EventLog& events() override { return log_; }
 
+  void on_its_thread(const std::function<void()>& what) {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      what();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
   void note(const std::string& what) {
     const std::lock_guard lock{mutex_};
     noted_ += what;
@@ -119,6 +126,7 @@ class Instance final : private control::Target {
     log_.add(event);
   }
 
+  Outcome outcome_;
   ScratchFolder scratch_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type>

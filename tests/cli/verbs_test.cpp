@@ -76,9 +76,11 @@ TEST(Verbs, EndAsTheUpgradeEnded) {
   };
   Instance instance;
   for (const auto& [result, error, end] : table) {
-    instance.outcome.result = result;
-    instance.outcome.code = error;
-    instance.outcome.reason = "because";
+    Outcome outcome;
+    outcome.result = result;
+    outcome.code = error;
+    outcome.reason = "because";
+    instance.will_end(outcome);
     const auto plain = instance.ask({"upgrade"});
     EXPECT_EQ(code(plain), end) << plain.output;
     const auto json = instance.ask({"rollback", "--json"});
