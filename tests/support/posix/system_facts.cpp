@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "common/base/text.hpp"
+#include "support/resets.hpp"
 
 namespace relaunch::test {
 
@@ -129,5 +130,7 @@ bool limit_handles(unsigned more) {
 }
 
 void leave_process_group() { ::setpgid(0, 0); }
+
+bool resets_are_told() { return true; }
 
 }  // namespace relaunch::test

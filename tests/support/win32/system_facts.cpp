@@ -4,6 +4,7 @@
 
 #include "common/base/text.hpp"
 #include "common/os/system.hpp"
+#include "support/resets.hpp"
 #include "win32/win32.hpp"
 // After windows.h, which they build upon.
 #include <psapi.h>
@@ -122,5 +123,10 @@ bool waits_for_room() { return false; }
 bool limit_handles(unsigned) { return false; }
 
 void leave_process_group() {}
+
+bool resets_are_told() {
+  return GetProcAddress(GetModuleHandleW(L"ntdll"), "wine_get_version") ==
+         nullptr;
+}
 
 }  // namespace relaunch::test
