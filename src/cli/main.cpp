@@ -1,4 +1,5 @@
 // relaunch: the command.
+#include <algorithm>
 #include <exception>
 #include <string>
 
@@ -38,13 +39,30 @@ Attempt<ExitCode> check_config(const Invocation& invocation,
   return done(print(explain(*settings, *made)));
 }
 
+/// This command as it was called, from the file it was started from: by then
+/// there may be another build in it.
+supervisor::Replacement itself() {
+  const auto executable = os::running_executable();
+  auto words = os::own_arguments();
+  if (!executable || !words || words->empty()) return {};
+  supervisor::Replacement replacement{*executable, *words, *words};
+  // Options end at the program's name.
+  auto& check = replacement.check_arguments;
+  const auto verb = std::find(check.begin(), check.end(), "run");
+  if (verb == check.end()) return {};
+  check.insert(verb + 1, "--check-takeover");
+  return replacement;
+}
+
 Attempt<ExitCode> run_program(const Invocation& invocation,
                               const Surroundings& surroundings) {
   auto settings = resolve(invocation, surroundings);
   if (!settings) return settings.error();
+  const bool only_check = settings->flag("check-takeover");
   const auto options = run_options(std::move(*settings), system_places());
   if (!options) return options.error();
-  return run(*options);
+  if (only_check) return check_takeover(*options);
+  return run(*options, itself());
 }
 
 Output standard_output() {

@@ -178,6 +178,9 @@ constexpr std::array kOptions = {
                {},
                "start the program as it is, without releases",
                kRun},
+    flag("check-takeover",
+         "only tell whether this build can take over the running instance",
+         set_of(Verb::run)),
     // run: how long
     duration("build-deadline", "10m", "for the build"),
     duration("stage-deadline", "1m", "for copying and hashing the artifact"),
@@ -252,6 +255,8 @@ constexpr std::array kOptions = {
     flag("force", "also if it runs already or failed before", kReplacing),
     flag("end-probation", "first commit the one that is in probation",
          kReplacing),
+    flag("supervisor",
+         "not the program, but relaunch itself by its newest build", kUpgrade),
     flag("json", "one JSON object (a line each, where there are many)", kJson),
     flag("watch", "again whenever something has happened",
          set_of(Verb::status)),

@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "cli/instance_output.hpp"
+#include "common/base/text.hpp"
+#include "common/os/become.hpp"
 #include "common/os/terminal.hpp"
 #include "common/supervisor/instance.hpp"
 #include "common/supervisor/pid_file.hpp"
@@ -23,10 +25,9 @@ Failure failure(const Error& error) {
   return {missing ? ExitCode::artifact : exit_code(error), error.text()};
 }
 
-}  // namespace
-
-Attempt<ExitCode> run(const supervisor::Options& options) {
-  os::outlive_broken_streams();
+/// True: the replacement is to take the place of this process.
+Attempt<bool> run_once(const supervisor::Options& options,
+                       const supervisor::Replacement& replacement) {
   auto output = InstanceOutput::open(options, to(os::Stream::output),
                                      to(os::Stream::error));
   if (!output) return Failure{ExitCode::io, output.error().text()};
@@ -37,9 +38,32 @@ Attempt<ExitCode> run(const supervisor::Options& options) {
   if (!options.pid_file.empty()) {
     pid_file.emplace(options.pid_file, (*instance)->supervisor(), log);
   }
+  if (!replacement.executable.empty()) (*instance)->replaceable_by(replacement);
   const auto attached = (*output)->attach(**instance);
-  (*instance)->run();
+  return (*instance)->run();
+}
+
+}  // namespace
+
+Attempt<ExitCode> check_takeover(const supervisor::Options& options) {
+  auto possible = supervisor::check_takeover(options.state_folder);
+  if (!possible) return failure(possible.error());
   return ExitCode::done;
+}
+
+Attempt<ExitCode> run(const supervisor::Options& options,
+                      const supervisor::Replacement& replacement) {
+  os::outlive_broken_streams();
+  for (;;) {
+    const auto replaced = run_once(options, replacement);
+    if (!replaced) return replaced.error();
+    if (!*replaced) return ExitCode::done;
+    // It has failed if it returns: then this one takes its generations in.
+    const Error failed =
+        os::become(replacement.executable, replacement.arguments);
+    (void)os::write_stream(os::Stream::error,
+                           text::cat("relaunch: ", failed.text(), '\n'));
+  }
 }
 
 }  // namespace relaunch::cli

@@ -3,10 +3,16 @@
 
 #include "cli/exit_code.hpp"
 #include "common/supervisor/options.hpp"
+#include "common/supervisor/takeover.hpp"
 
 namespace relaunch::cli {
 
 /// Returns when the instance has been stopped and every generation has left.
-Attempt<ExitCode> run(const supervisor::Options& options);
+/// `replacement` may take its place, if it names an executable.
+Attempt<ExitCode> run(const supervisor::Options& options,
+                      const supervisor::Replacement& replacement);
+
+/// Could this build take over from the instance that runs?
+Attempt<ExitCode> check_takeover(const supervisor::Options& options);
 
 }  // namespace relaunch::cli

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <limits>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "cli/render.hpp"
@@ -23,6 +24,8 @@ using std::chrono::steady_clock;
 
 /// What a newer instance answers may be deeper than what this one knows.
 constexpr std::size_t kMaxDepth = 32;
+/// Longer than it may wait for its generations (supervisor::Recovery).
+constexpr std::chrono::seconds kReplaceDeadline{30};
 
 std::optional<json::value> parsed(const std::string& text) {
   json::parse_options options;
@@ -150,6 +153,37 @@ Attempt<ExitCode> upgrade(const Task& task) {
   return ended(task.output.data(task.json() ? outcome_json(last->outcome)
                                             : outcome_line(last->outcome)),
                exit_code(last->outcome));
+}
+
+/// Another build of relaunch itself. Done when it answers: it is younger than
+/// this command.
+Attempt<ExitCode> replace_supervisor(const Task& task) {
+  const auto begin = steady_clock::now();
+  Request request;
+  request.verb = control::Verb::replace;
+  if (const auto done = ask(task.reach, request); !done) return done.error();
+  for (;;) {
+    const auto waited =
+        std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
+    const auto answer = ask(task.reach, {});
+    const auto value = answer ? parsed(answer->text) : std::nullopt;
+    if (value && value->is_object()) {
+      const auto* uptime = value->get_object().if_contains("uptime_ms");
+      const auto* serving = value->get_object().if_contains("serving");
+      if (uptime && uptime->is_int64() &&
+          uptime->get_int64() <= waited.count() && serving &&
+          serving->is_bool() && serving->get_bool()) {
+        return ended(task.output.data("done: the supervisor was replaced\n"),
+                     ExitCode::done);
+      }
+    }
+    if (waited > kReplaceDeadline) {
+      return Failure{ExitCode::unreachable,
+                     "the supervisor has let go, and no other one has taken "
+                     "its generations in yet; they serve on"};
+    }
+    std::this_thread::sleep_for(milliseconds{50});
+  }
 }
 
 // status, history, events ----------------------------------------------------
@@ -285,6 +319,8 @@ Attempt<ExitCode> perform_on_instance(const Invocation& invocation,
   const Task task{invocation, settings, reach, output};
   switch (invocation.verb) {
     case Verb::upgrade:
+      if (settings.flag("supervisor")) return replace_supervisor(task);
+      return upgrade(task);
     case Verb::rollback:
       return upgrade(task);
     case Verb::status:

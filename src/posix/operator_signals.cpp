@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <array>
 #include <boost/asio/signal_set.hpp>
 
 namespace relaunch::os {
@@ -9,6 +10,18 @@ namespace relaunch::os {
 namespace asio = boost::asio;
 
 namespace {
+
+constexpr std::array kSignals{SIGTERM, SIGQUIT, SIGINT,
+                              SIGUSR2, SIGHUP,  SIGUSR1};
+
+// A mask is kept by exec, and what waits for it too:
+// https://man7.org/linux/man-pages/man7/signal.7.html
+void mask(int how) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : kSignals) sigaddset(&signals, signal);
+  ::pthread_sigmask(how, &signals, nullptr);
+}
 
 OperatorSignal meaning_of(int signal) {
   switch (signal) {
@@ -33,10 +46,7 @@ OperatorSignal meaning_of(int signal) {
 struct OperatorSignals::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& io, std::function<void(OperatorSignal)> callback)
       : signals(io), on_signal(std::move(callback)) {
-    for (const int signal :
-         {SIGTERM, SIGQUIT, SIGINT, SIGUSR2, SIGHUP, SIGUSR1}) {
-      signals.add(signal);
-    }
+    for (const int signal : kSignals) signals.add(signal);
   }
 
   void wait() {
@@ -65,10 +75,13 @@ Result<OperatorSignals> OperatorSignals::watch(
   try {
     auto impl = std::make_shared<Impl>(io, std::move(on_signal));
     impl->wait();
+    mask(SIG_UNBLOCK);
     return OperatorSignals{std::move(impl)};
   } catch (const boost::system::system_error& failure) {
     return Error{failure.code(), "cannot take the operator's signals"};
   }
 }
+
+void hold_operator_signals() { mask(SIG_BLOCK); }
 
 }  // namespace relaunch::os

@@ -30,4 +30,6 @@ Result<OperatorSignals> OperatorSignals::watch(
   return OperatorSignals{std::make_shared<Impl>(std::move(*requests))};
 }
 
+void hold_operator_signals() {}
+
 }  // namespace relaunch::os

@@ -3,10 +3,13 @@
 // that the supervisor opens itself.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <optional>
 
 #include "common/base/text.hpp"
+#include "common/os/become.hpp"
 #include "common/os/fault.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/instance.hpp"
@@ -44,30 +47,73 @@ supervisor::Options read_options(const Settings& settings) {
   return options;
 }
 
-int run() {
+/// "check-takeover" before everything else: only that.
+supervisor::Replacement itself(std::vector<std::string> words,
+                               const Settings& settings) {
+  supervisor::Replacement replacement;
+  unsigned deadline = 10'000;
+  read_number(settings, "check_deadline", deadline);
+  replacement.check_deadline = std::chrono::milliseconds{deadline};
+  replacement.executable = os::running_executable().value();
+  replacement.arguments = words;
+  words.insert(words.begin() + 1, "check-takeover");
+  replacement.check_arguments = std::move(words);
+  return replacement;
+}
+
+bool serve(const supervisor::Options& options,
+           const supervisor::Replacement& replacement) {
+  auto opened =
+      supervisor::Instance::open(options, [](LogLevel, std::string_view line) {
+        std::printf("log: %.*s\n", static_cast<int>(line.size()), line.data());
+        std::fflush(stdout);
+      });
+  if (!opened) throw opened.error();
+  (*opened)->replaceable_by(replacement);
+  (*opened)->supervisor().on_launch([](const LaunchPlan& plan) {
+    std::printf("%s\n", census_line(plan).c_str());
+    std::fflush(stdout);
+  });
+  return (*opened)->run();
+}
+
+/// At this moment of its own replacement, if a test wants it: once.
+void misbehave(std::string_view moment) {
+  for (const char* how : {"crash", "hang"}) {
+    const auto order = std::filesystem::current_path() /
+                       text::cat("misbehave-", moment, '-', how);
+    if (!std::filesystem::remove(order)) continue;
+    if (how == std::string_view{"crash"}) std::_Exit(9);
+    std::promise<void>{}.get_future().wait_for(std::chrono::minutes{5});
+  }
+}
+
+int run() try {
   auto words = os::own_arguments().value();
   const auto end = std::find(words.begin(), words.end(), "--");
   const Settings settings = read_settings({words.begin(), end});
   auto options = read_options(settings);
   if (end != words.end()) options.program.assign(end + 1, words.end());
-  os::set_fault_role("supervisor");
-  auto opened = supervisor::Instance::open(
-      std::move(options), [](LogLevel, std::string_view line) {
-        std::printf("log: %.*s\n", static_cast<int>(line.size()), line.data());
-        std::fflush(stdout);
-      });
-  if (!opened) {
-    std::printf("error: %s\n", opened.error().text().c_str());
-    return 1;
+  if (words.size() > 1 && words[1] == "check-takeover") {
+    misbehave("check");
+    const auto checked = supervisor::check_takeover(options.state_folder);
+    if (!checked) throw checked.error();
+    return 0;
   }
-  supervisor::Supervisor& supervisor = (*opened)->supervisor();
-  supervisor.on_launch([](const LaunchPlan& plan) {
-    std::printf("%s\n", census_line(plan).c_str());
-    std::fflush(stdout);
-  });
-  supervisor.run();
+  misbehave("begin");
+  os::set_fault_role("supervisor");
+  const auto replacement = itself(words, settings);
+  while (serve(options, replacement)) {
+    misbehave("go");
+    const Error failed =
+        os::become(replacement.executable, replacement.arguments);
+    std::printf("log: %s\n", failed.text().c_str());
+  }
   std::printf("supervisor left\n");
   return 0;
+} catch (const Error& error) {
+  std::printf("error: %s\n", error.text().c_str());
+  return 1;
 }
 
 }  // namespace

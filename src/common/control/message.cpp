@@ -18,9 +18,9 @@ namespace json = boost::json;
 using text::cat;
 
 constexpr std::size_t kMaxDepth = 8;
-constexpr std::array<std::string_view, 9> kVerbs{"upgrade", "abort",  "stop",
-                                                 "reload",  "status", "history",
-                                                 "metrics", "events", "rejoin"};
+constexpr std::array<std::string_view, 10> kVerbs{
+    "upgrade", "abort",   "stop",   "reload", "status",
+    "history", "metrics", "events", "rejoin", "replace"};
 static_assert(kVerbs.size() == static_cast<std::size_t>(kLastVerb) + 1);
 constexpr std::array<std::string_view, 3> kModes{
     "drain", "drain_without_deadline", "now"};

@@ -29,9 +29,10 @@ enum class Verb {
   history,
   metrics,
   events,
-  rejoin,  ///< a generation that looks for its supervisor
+  rejoin,   ///< a generation that looks for its supervisor
+  replace,  ///< the supervisor itself by its newest build
 };
-inline constexpr Verb kLastVerb = Verb::rejoin;
+inline constexpr Verb kLastVerb = Verb::replace;
 std::string_view to_string(Verb verb) noexcept;
 
 struct Request {

@@ -136,9 +136,25 @@ void Server::serve(const std::shared_ptr<Client>& client,
                     {Kind::data, json::serialize(target_.history()), {}, {}});
     case Verb::metrics:
       return answer(client, {Kind::data, target_.metrics(), {}, {}});
+    case Verb::replace:
+      return replace(client);
     case Verb::rejoin:
       break;
   }
+}
+
+void Server::replace(const std::shared_ptr<Client>& client) {
+  const std::weak_ptr<Client> weak = client;
+  target_.replace_supervisor([this, weak](const Result<void>& replaced) {
+    const auto still = weak.lock();
+    if (!still) return;
+    Answer last;
+    if (!replaced) {
+      last.kind = Answer::Kind::error;
+      last.error = replaced.error();
+    }
+    answer(still, last);
+  });
 }
 
 // Whether the client stays or goes, the upgrade goes on; `status` keeps how it

@@ -53,6 +53,7 @@ class Server {
   void on_frame(const std::shared_ptr<Client>& client, os::Received received);
   void serve(const std::shared_ptr<Client>& client, const Request& request);
   void upgrade(const std::shared_ptr<Client>& client, const Request& request);
+  void replace(const std::shared_ptr<Client>& client);
   void follow(const std::shared_ptr<Client>& client, const Request& request);
   void answer(const std::shared_ptr<Client>& client, const Answer& answer);
   void forget(std::shared_ptr<Client> client);

@@ -46,6 +46,13 @@ class Target {
   virtual void stop(StopMode mode) = 0;
   /// errc::not_permitted where there is nothing to read again.
   virtual Result<void> reload() = 0;
+  /// Another build takes the place of the supervisor itself, and its
+  /// generations serve on. `done` when that is certain, just before it, or
+  /// with the reason why not.
+  virtual void replace_supervisor(
+      std::function<void(const Result<void>&)> done) {
+    done(Error{errc::not_permitted, "there is no supervisor to replace"});
+  }
   virtual boost::json::object status() const = 0;
   virtual boost::json::array history() const = 0;
   virtual std::string metrics() const = 0;

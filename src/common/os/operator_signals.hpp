@@ -36,4 +36,9 @@ class OperatorSignals {
   std::shared_ptr<Impl> impl_;
 };
 
+/// From here on they wait for the next watch(), also for that of the program
+/// that this process becomes: none ends it meanwhile. Windows, where they are
+/// not kept for anybody: does nothing.
+void hold_operator_signals();
+
 }  // namespace relaunch::os

@@ -1,5 +1,6 @@
 #include "common/supervisor/instance.hpp"
 
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "common/protocol/outcome.hpp"
@@ -14,7 +15,8 @@ Instance::Instance(const Options& options, LogSink log)
       program_(options.program),
       executable_(options.executable),
       log_(log),
-      supervisor_(std::make_unique<Supervisor>(options, std::move(log))) {
+      supervisor_(std::make_unique<Supervisor>(options, std::move(log))),
+      answered_(supervisor_->io()) {
   counted_ =
       supervisor_->events().subscribe([this](const observe::Event& event) {
         metrics_.add(event);
@@ -122,6 +124,47 @@ Result<void> Instance::reload() {
   if (reopen_logs_) reopen_logs_();
   supervisor_->restart([](const Outcome&) {});
   return {};
+}
+
+bool Instance::run() {
+  supervisor_->run();
+  return lets_go_;
+}
+
+void Instance::replace_supervisor(
+    std::function<void(const Result<void>&)> done) {
+  auto can = supervisor_->can_let_go();
+  if (can && takeover_) {
+    can = Error{errc::busy, "cannot replace the supervisor: it is under way"};
+  }
+  if (can && (!replacement_ || service_)) {
+    can = Error{errc::not_permitted,
+                "cannot replace the supervisor: who started it counts on this "
+                "very process"};
+  }
+  if (!can) return done(can);
+  takeover_ = std::make_unique<Takeover>(
+      supervisor_->io(), *replacement_,
+      [this, done = std::move(done)](Result<void> checked) {
+        if (checked) checked = supervisor_->can_let_go();
+        if (checked) let_go_soon();
+        done(checked);
+        if (checked) return;
+        // It is what is calling.
+        boost::asio::post(supervisor_->io(),
+                          [gone = std::shared_ptr{std::move(takeover_)}] {});
+      });
+}
+
+// The answer is to reach whoever asked.
+void Instance::let_go_soon() {
+  answered_.arm(std::chrono::milliseconds{50}, [this] {
+    takeover_.reset();
+    os::hold_operator_signals();
+    auto left = supervisor_->let_go();
+    lets_go_ = static_cast<bool>(left);
+    if (!left && log_) log_(LogLevel::error, left.error().text());
+  });
 }
 
 json::object Instance::status() const {

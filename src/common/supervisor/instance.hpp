@@ -11,6 +11,7 @@
 #include "common/os/operator_signals.hpp"
 #include "common/supervisor/service_link.hpp"
 #include "common/supervisor/supervisor.hpp"
+#include "common/supervisor/takeover.hpp"
 
 namespace relaunch::supervisor {
 
@@ -23,8 +24,13 @@ class Instance final : private control::Target {
   static Result<std::unique_ptr<Instance>> open(Options options, LogSink log);
   ~Instance() override;
 
-  /// Returns when it has been stopped and every generation has left.
-  void run() { supervisor_->run(); }
+  /// Returns when it has been stopped and every generation has left; or true:
+  /// os::become(replacement) when this object is gone.
+  bool run();
+  /// What may take this one's place; otherwise nothing may.
+  void replaceable_by(Replacement replacement) {
+    replacement_ = std::move(replacement);
+  }
   Supervisor& supervisor() { return *supervisor_; }
   /// USR1, reload: whoever writes the log opens its file again.
   void on_reopen_logs(std::function<void()> reopen) {
@@ -45,6 +51,9 @@ class Instance final : private control::Target {
   void abort() override;
   void stop(control::StopMode mode) override;
   Result<void> reload() override;
+  void replace_supervisor(
+      std::function<void(const Result<void>&)> done) override;
+  void let_go_soon();
   boost::json::object status() const override;
   boost::json::array history() const override;
   observe::EventLog& events() override;
@@ -61,6 +70,10 @@ class Instance final : private control::Target {
   std::unique_ptr<ServiceLink> service_;  ///< to its host, if it has one
   std::function<void()> reopen_logs_;
   bool interrupted_ = false;
+  std::optional<Replacement> replacement_;
+  std::unique_ptr<Takeover> takeover_;
+  upgrade::DeadlineTimer answered_;
+  bool lets_go_ = false;
 };
 
 }  // namespace relaunch::supervisor

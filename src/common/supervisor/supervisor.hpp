@@ -71,6 +71,12 @@ class Supervisor final : private upgrade::Host {
   /// The release that runs once more, in a new generation.
   void restart(OnEnd on_end);
   void abort() { driver_->abort(); }
+  /// Can another supervisor take this one's place, without anything that
+  /// serves noticing?
+  Result<void> can_let_go() const;
+  /// run() returns; the generations serve on, for whoever takes them in.
+  /// Unless it cannot any more.
+  Result<void> let_go();
   void stop(StopMode mode);
   Status status() const { return context_.board.read(); }
   /// False: its generations know nothing of relaunch, and in an upgrade the

@@ -72,6 +72,33 @@ void Supervisor::recover() {
                   });
 }
 
+Result<void> Supervisor::can_let_go() const {
+  const auto no = [](errc why, std::string_view reason) {
+    return Error{why, text::cat("cannot replace the supervisor: ", reason)};
+  };
+  if (stopping_) return no(errc::stopped, "it has been asked to stop");
+  if (recovery_.under_way() || !driver_->idle()) {
+    return no(errc::busy, "an upgrade is under way");
+  }
+  if (!embedded() || without_listeners_) {
+    return no(errc::not_permitted,
+              "its generation cannot give the listeners back");
+  }
+  if (!incumbent_ || !incumbent_->unclaimed().empty()) {
+    return no(errc::not_permitted, "nobody else holds each of its listeners");
+  }
+  return {};
+}
+
+Result<void> Supervisor::let_go() {
+  if (auto can = can_let_go(); !can) return can;
+  write_journal();
+  context_.log(LogLevel::info,
+               "letting go: another supervisor takes this one's place");
+  context_.io.stop();
+  return {};
+}
+
 void Supervisor::take_in(Recovery::Found& found) {
   const JournalEntry& entry = found.survivor.entry;
   switch (found.fate) {

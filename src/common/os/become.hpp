@@ -1,0 +1,19 @@
+// Another program in the place of this one.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+
+namespace relaunch::os {
+
+/// Goes on as this program, with these arguments (its name first), our
+/// environment, folder and standard streams, and no other handle. POSIX: in
+/// this very process, by execve; Windows: in a new one, and this one ends with
+/// exit code 0. Returns only if that failed.
+Error become(const std::filesystem::path& executable,
+             const std::vector<std::string>& arguments);
+
+}  // namespace relaunch::os

@@ -1,0 +1,66 @@
+#include "common/supervisor/takeover.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "common/base/text.hpp"
+#include "common/os/process.hpp"
+#include "common/release/record_file.hpp"
+#include "common/release/records.hpp"
+#include "common/release/store.hpp"
+#include "common/supervisor/journal.hpp"
+
+namespace relaunch::supervisor {
+
+Result<void> check_takeover(const std::filesystem::path& state_folder) {
+  const auto no = [](std::string_view reason) {
+    return Error{errc::not_permitted, text::cat("cannot take over: ", reason)};
+  };
+  const auto entries = Journal{state_folder / "journal"}.read();
+  if (entries.empty()) return no("the journal names no generation");
+  for (const JournalEntry& entry : entries) {
+    if (auto process = os::open_process_if(entry.pid, entry.identity);
+        !process) {
+      return process.error();
+    }
+  }
+  const auto text = release::read_record(state_folder / release::kCommitted);
+  const auto record = text ? release::read_current(*text) : std::nullopt;
+  if (!record) return no("there is no committed release");
+  const bool known = std::any_of(
+      entries.begin(), entries.end(), [&](const JournalEntry& entry) {
+        return entry.role == Role::incumbent && entry.embedded &&
+               entry.generation == record->current.generation &&
+               entry.pid == record->current.pid;
+      });
+  if (!known) return no("the journal and the committed release disagree");
+  return {};
+}
+
+Takeover::Takeover(boost::asio::io_context& io, const Replacement& replacement,
+                   std::function<void(Result<void>)> done)
+    : runner_(io), deadline_(io) {
+  build::BuildCommand check;
+  check.arguments = replacement.check_arguments;
+  check.arguments.front() = text::utf8(replacement.executable);
+  check.environment = os::own_environment();
+  deadline_.arm(replacement.check_deadline, [this] { runner_.cancel(); });
+  boost::asio::post(io, [this, check = std::move(check),
+                         done = std::move(done)] {
+    runner_.start(
+        check, [](std::string_view) {},
+        [this, done](const build::Finished& finished) {
+          deadline_.disarm();
+          if (!finished.error) return done({});
+          // What it said itself, if it could.
+          const auto said = text::printable(finished.tail);
+          done(Error{errc::not_permitted,
+                     text::cat("cannot replace the supervisor: the other "
+                               "build refuses: ",
+                               said.empty() ? finished.error->text() : said)});
+        });
+  });
+}
+
+}  // namespace relaunch::supervisor

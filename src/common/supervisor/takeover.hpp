@@ -1,0 +1,45 @@
+// Another build of the supervisor in the place of the running one.
+//
+// The generations hold the listeners meanwhile, and rejoin: as after a kill,
+// but only after the other build has shown that it understands what it finds.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/build/runner.hpp"
+#include "common/upgrade/deadline_timer.hpp"
+
+namespace relaunch::supervisor {
+
+struct Replacement {
+  std::filesystem::path executable;
+  std::vector<std::string> arguments;  ///< its name first
+  /// With these it only calls check_takeover(), and ends.
+  std::vector<std::string> check_arguments;
+  std::chrono::milliseconds check_deadline{10'000};
+};
+
+/// Can this build take over what the journal in this folder tells of: is each
+/// generation in it alive, and the one of the record among them? Nothing is
+/// changed.
+Result<void> check_takeover(const std::filesystem::path& state_folder);
+
+/// Starts the other build for its check.
+class Takeover {
+ public:
+  /// `done` once, never from within this.
+  Takeover(boost::asio::io_context& io, const Replacement& replacement,
+           std::function<void(Result<void>)> done);
+
+ private:
+  build::Runner runner_;
+  upgrade::DeadlineTimer deadline_;
+};
+
+}  // namespace relaunch::supervisor
