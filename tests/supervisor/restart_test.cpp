@@ -71,6 +71,9 @@ TEST(Restart, TheIncumbentsEndDuringABuildAbandonsItAndServesAgain) {
   EXPECT_THAT(
       std::string{supervisor_status(server).at("last_outcome").as_string()},
       HasSubstr("the incumbent ended"));
+  // Until then it is in probation, and an upgrade is refused.
+  ASSERT_TRUE(server.process().wait_for_line_after(
+      before, "upgrade committed: ", kStepDeadline));
   expect_next_upgrade_works(server, 2);
 }
 
