@@ -171,9 +171,9 @@ Attempt<void> check_variables(const Options& options) {
   for (const std::string& entry : options.environment) {
     const auto name = std::string_view{entry}.substr(0, entry.find('='));
     for (const std::string_view ours :
-         {"RELAUNCH_CHANNEL", "RELAUNCH_INCUMBENT", "NOTIFY_SOCKET",
-          "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "MAINPID",
-          "WATCHDOG_USEC", "WATCHDOG_PID"}) {
+         {"RELAUNCH_CHANNEL", "RELAUNCH_INCUMBENT", "RELAUNCH_SUPERVISOR",
+          "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
+          "MAINPID", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
       if (name != ours) continue;
       return impossible(cat("cannot use --env '", name,
                             "': relaunch gives it to each generation"));

@@ -39,6 +39,7 @@ void check_or_throw(const Result<void>& result) {
 struct Inheritance {
   os::Handle channel;
   os::ProcessId incumbent = 0;
+  std::optional<std::string> supervisor;
 };
 
 template <typename Number>
@@ -58,6 +59,8 @@ std::optional<Inheritance> read_inheritance() {
   const auto maker = os::environment_variable(upgrade::kIncumbentVariable);
   os::unset_environment_variable(upgrade::kChannelVariable);
   os::unset_environment_variable(upgrade::kIncumbentVariable);
+  auto supervisor = os::environment_variable(upgrade::kSupervisorVariable);
+  os::unset_environment_variable(upgrade::kSupervisorVariable);
   std::uintptr_t value = 0;
   os::ProcessId incumbent = 0;
   if (!number || !maker || !parse_number(*number, value) ||
@@ -71,7 +74,7 @@ std::optional<Inheritance> read_inheritance() {
   }
   if (!made_by || *made_by != incumbent) return {};
   os::keep_from_children(native);
-  return Inheritance{os::Handle{native}, incumbent};
+  return Inheritance{os::Handle{native}, incumbent, std::move(supervisor)};
 }
 
 void check_deadlines(const Deadlines& deadlines) {
@@ -194,7 +197,7 @@ Upgrader::Impl::Impl(Options options)
     os::set_fault_role("successor");
     successor = std::make_unique<upgrade::SuccessorDriver>(
         context, self, *departures, std::move(inheritance->channel),
-        inheritance->incumbent);
+        inheritance->incumbent, std::move(inheritance->supervisor));
   }
   if (context.options.handle_stop_requests) {
     stop_requests.emplace(value_or_throw(

@@ -84,6 +84,11 @@ Result<void> GenerationLink::start_process(const release::Release& release,
   request.environment = std::move(plan.environment);
   request.environment.push_back(
       text::cat(upgrade::kIncumbentVariable, '=', os::own_process_id()));
+  // From its first moment it must know what the end of this process means.
+  if (context_.supervises) {
+    request.environment.push_back(
+        text::cat(upgrade::kSupervisorVariable, '=', context_.control));
+  }
   request.handles = {
       {std::string{upgrade::kChannelVariable}, channel.theirs.get()}};
   auto process = context_.start(request);
@@ -214,7 +219,6 @@ void GenerationLink::on_extend(const protocol::ExtendReady& extend) {
 void GenerationLink::welcome() {
   auto own = os::own_process_handle();
   if (!own) return fail(own.error(), false);
-  if (context_.supervises) send(protocol::Supervise{context_.control});
   own_process_ = std::move(*own);
   protocol::Welcome welcome{version_, context_.generation, os::own_process_id(),
                             context_.generation + 1, release_};

@@ -26,13 +26,13 @@ constexpr std::size_t kMaxNameBytes = 255;
 
 /// In the order of Message's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
-    "hello",           "adopted",       "failed",     "ready",
-    "extend_ready",    "health",        "serving",    "stop_requested",
-    "abort_requested", "end_probation", "committed",  "leave",
-    "welcome",         "listeners",     "ask_health", "give_back",
-    "commit",          "turn",          "opened",     "upgrade_requested",
-    "supervise",       "pause",         "drain",      "upgrade_line",
-    "upgrade_ended",   "report",        "rejoin",     "rejoined"};
+    "hello",           "adopted",       "failed",       "ready",
+    "extend_ready",    "health",        "serving",      "stop_requested",
+    "abort_requested", "end_probation", "committed",    "leave",
+    "welcome",         "listeners",     "ask_health",   "give_back",
+    "commit",          "turn",          "opened",       "upgrade_requested",
+    "pause",           "drain",         "upgrade_line", "upgrade_ended",
+    "report",          "rejoin",        "rejoined"};
 
 // The keys of each message, once for both directions. `self` is const when it
 // is written.
@@ -97,7 +97,6 @@ RELAUNCH_KEYS(UpgradeRequested) {
   visitor("force", self.force);
   visitor("end_probation", self.end_probation);
 }
-RELAUNCH_KEYS(Supervise) { visitor("control", self.control); }
 RELAUNCH_KEYS(Pause) {
   visitor("successor_pid", self.successor_pid);
   visitor("except", self.except);

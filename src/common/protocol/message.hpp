@@ -168,11 +168,6 @@ struct Commit {
 // Supervisor to generation
 // -----------------------------------------------------
 
-/// Before the welcome: it is no incumbent that speaks, and it stays.
-struct Supervise {
-  std::string control;  ///< the address of its control endpoint; may be empty
-  bool operator==(const Supervise&) const = default;
-};
 /// Stop accepting and send the turn. Handle: the successor's process.
 struct Pause {
   std::uint32_t successor_pid = 0;
@@ -230,8 +225,8 @@ using Message =
     std::variant<Hello, Adopted, Failed, Ready, ExtendReady, Health, Serving,
                  StopRequested, AbortRequested, EndProbation, Committed, Leave,
                  Welcome, Listeners, AskHealth, GiveBack, Commit, Turn, Opened,
-                 UpgradeRequested, Supervise, Pause, DrainNow, UpgradeLine,
-                 UpgradeEnded, Report, Rejoin, Rejoined>;
+                 UpgradeRequested, Pause, DrainNow, UpgradeLine, UpgradeEnded,
+                 Report, Rejoin, Rejoined>;
 
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);

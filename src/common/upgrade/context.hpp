@@ -24,9 +24,11 @@
 namespace relaunch::upgrade {
 
 /// How a successor finds its channel: the number of the handle, and the
-/// process that made it.
+/// process that made it. The third only if that is a supervisor, which stays:
+/// the address of its control endpoint, or nothing.
 inline constexpr std::string_view kChannelVariable = "RELAUNCH_CHANNEL";
 inline constexpr std::string_view kIncumbentVariable = "RELAUNCH_INCUMBENT";
+inline constexpr std::string_view kSupervisorVariable = "RELAUNCH_SUPERVISOR";
 
 /// What others may ask for at any moment, from any thread.
 class StatusBoard {

@@ -47,7 +47,6 @@ SuccessorActions Successor::on(const SuccessorEvent& event) {
   if (is_committed()) {
     return supervised_ ? under_supervisor(event) : Actions{};
   }
-  if (as<event::Supervised>(event)) supervised_ = true;
   if (as<event::Rejoined>(event)) orphaned_ = lost_ = false;
   if (as<event::IncumbentGone>(event)) {
     return supervised_ ? supervisor_gone() : incumbent_gone();

@@ -19,8 +19,6 @@
 namespace relaunch::upgrade {
 
 namespace event {
-/// A supervisor speaks: it coordinates, and stays.
-struct Supervised {};
 struct Welcomed {};
 /// The last listener has been adopted.
 struct AllAdopted {};
@@ -54,13 +52,13 @@ struct Rejoined {};
 }  // namespace event
 
 using SuccessorEvent =
-    std::variant<event::Supervised, event::Welcomed, event::AllAdopted,
-                 event::CannotAdopt, event::ApplicationReady,
-                 event::TurnReceived, event::Accepting, event::GiveBackReceived,
-                 event::Yielded, event::CommitReceived, event::IncumbentGone,
-                 event::IncumbentLost, event::SuccessorExpired,
-                 event::SuccessorStopRequested, event::PauseReceived,
-                 event::NextGone, event::DrainReceived, event::Rejoined>;
+    std::variant<event::Welcomed, event::AllAdopted, event::CannotAdopt,
+                 event::ApplicationReady, event::TurnReceived, event::Accepting,
+                 event::GiveBackReceived, event::Yielded, event::CommitReceived,
+                 event::IncumbentGone, event::IncumbentLost,
+                 event::SuccessorExpired, event::SuccessorStopRequested,
+                 event::PauseReceived, event::NextGone, event::DrainReceived,
+                 event::Rejoined>;
 
 namespace action {
 struct SendReady {};
@@ -134,6 +132,10 @@ class Successor {
     paused,   ///< supervised: the turn is with the supervisor or the successor
   };
 
+  /// `supervised`: what stands in the incumbent's place is a supervisor, which
+  /// stays.
+  explicit Successor(bool supervised = false) : supervised_(supervised) {}
+
   SuccessorActions on(const SuccessorEvent& event);
   /// What a driver runs before the first event.
   static SuccessorActions begin();
@@ -167,7 +169,7 @@ class Successor {
 
   Step step_ = Step::greeting;
   bool alone_ = false;
-  bool supervised_ = false;
+  bool supervised_;
   bool orphaned_ = false;  ///< the supervisor's process has ended
   bool lost_ = false;
   bool stop_wanted_ = false;

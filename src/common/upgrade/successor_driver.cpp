@@ -14,10 +14,13 @@ using std::chrono::steady_clock;
 
 SuccessorDriver::SuccessorDriver(Context& context, ThisGeneration& self,
                                  Departures& departures, os::Handle channel,
-                                 os::ProcessId incumbent)
+                                 os::ProcessId incumbent,
+                                 std::optional<std::string> supervisor)
     : context_(context),
       self_(self),
       departures_(departures),
+      machine_(supervisor.has_value()),
+      control_(std::move(supervisor)),
       timer_(context.io),
       channel_(std::make_unique<os::Channel>(context.io, std::move(channel))),
       incumbent_(os::Handle{}, incumbent),

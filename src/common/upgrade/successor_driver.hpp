@@ -29,9 +29,12 @@ namespace relaunch::upgrade {
 /// All calls on the library's thread, wait_for_listeners() apart.
 class SuccessorDriver {
  public:
+  /// `supervisor`: it stands in the incumbent's place, and this is where its
+  /// control endpoint is; may be empty.
   SuccessorDriver(Context& context, ThisGeneration& self,
                   Departures& departures, os::Handle channel,
-                  os::ProcessId incumbent);
+                  os::ProcessId incumbent,
+                  std::optional<std::string> supervisor);
 
   void begin();
   /// On the application's thread: until the incumbent's listeners are here, or
@@ -114,6 +117,7 @@ class SuccessorDriver {
   ThisGeneration& self_;
   Departures& departures_;
   Successor machine_;
+  std::optional<std::string> control_;  ///< the supervisor's endpoint
   Phase noted_ = Phase::idle;
   DeadlineTimer timer_;
   EventQueue<SuccessorEvent> events_;
@@ -137,7 +141,6 @@ class SuccessorDriver {
     std::function<void(const Outcome&)> on_end;
   };
   std::unique_ptr<Rejoining> rejoining_;
-  std::string control_;  ///< the supervisor's endpoint
   std::map<std::uint32_t, Request> requests_;
   std::uint32_t last_request_ = 0;
   std::chrono::steady_clock::time_point began_;

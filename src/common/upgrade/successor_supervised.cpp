@@ -13,12 +13,6 @@ using std::chrono::milliseconds;
 bool SuccessorDriver::on_supervision(const protocol::Message& message,
                                      os::Received& received) {
   using namespace protocol;
-  if (const auto* supervise = std::get_if<Supervise>(&message);
-      supervise && machine_.step() == Successor::Step::greeting) {
-    control_ = supervise->control;
-    feed(event::Supervised{});
-    return true;
-  }
   if (!supervised()) return false;
   if (const auto* pause = std::get_if<Pause>(&message)) {
     on_pause(*pause, received);
@@ -79,9 +73,9 @@ void SuccessorDriver::run(const action::Rejoin&) {
                "the supervisor cannot be reached, serving on: generation=",
                context_.generation);
   fail_requests("the supervisor cannot be reached");
-  if (control_.empty()) return;
+  if (control_->empty()) return;
   rejoining_ = std::make_unique<Rejoining>(
-      context_.io, control_,
+      context_.io, *control_,
       [this] {
         return protocol::Rejoin{
             context_.generation, context_.release, machine_.is_committed(),

@@ -85,7 +85,6 @@ std::vector<Golden> golden_messages() {
       {UpgradeRequested{3, true, false, true},
        R"({"type":"upgrade_requested","number":3,"skip_build":true,)"
        R"("force":false,"end_probation":true})"},
-      {Supervise{"/run/x"}, R"({"type":"supervise","control":"/run/x"})"},
       {Pause{71, {"admin"}},
        R"({"type":"pause","successor_pid":71,"except":["admin"]})", 1},
       {DrainNow{500}, R"({"type":"drain","drain_milliseconds":500})"},

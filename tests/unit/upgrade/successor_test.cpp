@@ -15,8 +15,7 @@ using Wait = action::ArmSuccessor::Wait;
 const event::IncumbentLost kClosed{{errc::channel_lost, ""}};
 const event::IncumbentLost kGarbage{{errc::malformed_frame, "garbage"}};
 
-Successor at(Step step) {
-  Successor machine;
+Successor at(Step step, Successor machine = Successor{}) {
   const std::pair<Step, SuccessorEvent> good[] = {
       {Step::adopting, event::Welcomed{}},
       {Step::initialising, event::AllAdopted{}},
@@ -245,6 +244,97 @@ TEST(Successor, AfterTheCommitNothingTouchesIt) {
   EXPECT_TRUE(machine.on(kClosed).empty());
   EXPECT_TRUE(machine.on(event::GiveBackReceived{}).empty());
   EXPECT_TRUE(machine.on(event::SuccessorExpired{}).empty());
+}
+
+// under a supervisor ---------------------------------------------------------
+
+Successor supervised_at(Step step) {
+  if (step < Step::pausing) return at(step, Successor{true});
+  Successor machine = at(Step::committed, Successor{true});
+  EXPECT_TRUE(has<action::YieldTurn>(machine.on(event::PauseReceived{})));
+  if (step == Step::paused) {
+    EXPECT_TRUE(has<action::SendTurn>(machine.on(event::Yielded{})));
+  }
+  EXPECT_EQ(machine.step(), step);
+  return machine;
+}
+
+TEST(SupervisedSuccessor, WithoutTheTurnItIsNotNeededWhenTheSupervisorEnds) {
+  for (const Step step :
+       {Step::greeting, Step::adopting, Step::initialising, Step::waiting}) {
+    Successor machine = supervised_at(step);
+    const auto actions = machine.on(event::IncumbentGone{});
+    EXPECT_TRUE(has<action::GiveUp>(actions));
+    EXPECT_FALSE(has<action::TakeTurn>(actions));
+    EXPECT_FALSE(has<action::GoOnAlone>(actions));
+    EXPECT_EQ(machine.step(), Step::left);
+  }
+}
+
+TEST(SupervisedSuccessor, WithTheTurnItServesOnAndLooksForASupervisor) {
+  for (const Step step : {Step::taking, Step::serving, Step::committed}) {
+    Successor machine = supervised_at(step);
+    EXPECT_TRUE(has<action::Rejoin>(machine.on(event::IncumbentGone{})));
+    EXPECT_EQ(machine.step(), step);
+    EXPECT_TRUE(machine.has_turn());
+    EXPECT_TRUE(machine.on(event::SuccessorExpired{}).empty());
+    EXPECT_EQ(machine.step(), step);
+  }
+}
+
+TEST(SupervisedSuccessor, LooksOnceHoweverOftenItHearsOfTheEnd) {
+  Successor machine = supervised_at(Step::committed);
+  EXPECT_TRUE(has<action::Rejoin>(machine.on(kClosed)));
+  EXPECT_FALSE(has<action::Rejoin>(machine.on(event::IncumbentGone{})));
+  machine.on(event::Rejoined{});
+  EXPECT_TRUE(has<action::Rejoin>(machine.on(kClosed)));
+}
+
+TEST(SupervisedSuccessor, StaysAfterTheCommitAndWatchesNobody) {
+  Successor machine = supervised_at(Step::serving);
+  const auto actions = machine.on(event::CommitReceived{});
+  ASSERT_TRUE(has<action::Stay>(actions));
+  EXPECT_FALSE(find<action::Stay>(actions)->watch_incumbent);
+}
+
+TEST(SupervisedSuccessor, PausedItTakesTheTurnWhenItIsGivenBack) {
+  Successor machine = supervised_at(Step::paused);
+  EXPECT_TRUE(has<action::TakeTurn>(machine.on(event::TurnReceived{})));
+  EXPECT_EQ(machine.step(), Step::committed);
+}
+
+TEST(SupervisedSuccessor, PausedItWatchesTheNextOneWhenTheSupervisorEnds) {
+  Successor machine = supervised_at(Step::paused);
+  const auto actions = machine.on(event::IncumbentGone{});
+  EXPECT_TRUE(has<action::WatchNext>(actions));
+  EXPECT_FALSE(has<action::TakeTurn>(actions));
+  EXPECT_TRUE(has<action::TakeTurn>(machine.on(event::NextGone{})));
+}
+
+TEST(SupervisedSuccessor, PausingItKeepsTheTurnWhenTheSupervisorEnds) {
+  Successor machine = supervised_at(Step::pausing);
+  machine.on(event::IncumbentGone{});
+  const auto actions = machine.on(event::Yielded{});
+  EXPECT_TRUE(has<action::TakeTurn>(actions));
+  EXPECT_FALSE(has<action::SendTurn>(actions));
+}
+
+TEST(SupervisedSuccessor, LeavesWhenItIsToldAndNotBefore) {
+  for (const Step step : {Step::committed, Step::pausing, Step::paused}) {
+    Successor machine = supervised_at(step);
+    EXPECT_TRUE(has<action::LeaveForGood>(machine.on(event::DrainReceived{})));
+    EXPECT_EQ(machine.step(), Step::left);
+  }
+}
+
+TEST(SupervisedSuccessor, PassesAStopOnAsLongAsSomebodyHearsIt) {
+  Successor heard = supervised_at(Step::committed);
+  EXPECT_TRUE(
+      has<action::ForwardStop>(heard.on(event::SuccessorStopRequested{})));
+  Successor orphan = supervised_at(Step::committed);
+  orphan.on(event::IncumbentGone{});
+  EXPECT_TRUE(
+      has<action::LeaveForGood>(orphan.on(event::SuccessorStopRequested{})));
 }
 
 }  // namespace
