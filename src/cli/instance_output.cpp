@@ -44,6 +44,12 @@ InstanceOutput::Attached::Attached(InstanceOutput& output, Instance& instance)
         [this](const os::LaunchRequest& request, std::uint32_t generation) {
           return generations_->launch(request, generation);
         });
+    supervisor.on_output(
+        {[this](os::ProcessId id) { return generations_->places(id); },
+         [this](const os::Process& process, std::uint32_t generation,
+                const std::vector<std::string>& places) {
+           return generations_->take_back(process, generation, places);
+         }});
   }
   if (!output.metrics_file_.empty()) {
     metrics_ = std::make_unique<MetricsFile>(
@@ -73,6 +79,7 @@ InstanceOutput::Attached::~Attached() {
   instance_.on_reopen_logs({});
   instance_.supervisor().tell_transitions(true);
   instance_.supervisor().on_start_process({});
+  instance_.supervisor().on_output({});
   if (generations_) generations_->finish();
 }
 

@@ -141,6 +141,24 @@ TEST_F(RunCommand, LogsEachTransitionOnceAndTagsWhatGenerationsPrint) {
   EXPECT_FALSE(fs::exists(metrics));
 }
 
+TEST_F(RunCommand, WhenKilledTheNextOneReadsOnWhatItsGenerationPrints) {
+  start();
+  const auto killed = server_->processes().front();
+  server_->kill(killed);
+  ASSERT_TRUE(server_->wait_gone(killed, kPatience));
+  ServerProcess next{command(about(run_words()))};
+  ASSERT_TRUE(next.wait_for_line("generation.adopted: ", kPatience))
+      << next.output();
+  // It says that it drains.
+  ASSERT_EQ(ask({"upgrade", "--force"}).status.text(), "exit code 0");
+  EXPECT_TRUE(next.wait_for_line("[1] ", kPatience)) << next.output();
+  EXPECT_EQ(ask({"stop"}).status.text(), "exit code 0");
+  EXPECT_TRUE(next.wait_gone(next.processes().front(), kPatience))
+      << next.output();
+  EXPECT_THAT(server_->living(), testing::IsEmpty());
+  EXPECT_THAT(next.living(), testing::IsEmpty());
+}
+
 TEST_F(RunCommand, IsRefusedWhereTheNameIsTaken) {
   start();
   const auto second = ask(run_words());

@@ -46,6 +46,14 @@ std::optional<JournalEntry> read_entry(const json::value& value) {
   entry.release = word(*in, "release");
   const json::value* embedded = in->if_contains("embedded");
   entry.embedded = !embedded || !embedded->is_bool() || embedded->get_bool();
+  if (const json::value* output = in->if_contains("output");
+      output && output->is_array()) {
+    for (const json::value& place : output->get_array()) {
+      if (const json::string* text = place.if_string()) {
+        entry.output.emplace_back(text->data(), text->size());
+      }
+    }
+  }
   const auto role = std::find(kRoles.begin(), kRoles.end(), word(*in, "role"));
   // A process that cannot be told from another one is nobody's.
   if (entry.pid == 0 || entry.identity == 0 || role == kRoles.end()) return {};
@@ -59,12 +67,14 @@ std::string to_text(const std::vector<JournalEntry>& entries) {
   json::array list;
   for (const JournalEntry& entry : entries) {
     const auto role = kRoles[static_cast<std::size_t>(entry.role)];
+    json::array output(entry.output.begin(), entry.output.end());
     list.push_back({{"generation", entry.generation},
                     {"pid", entry.pid},
                     {"identity", entry.identity},
                     {"role", json::string_view{role.data(), role.size()}},
                     {"release", text::valid_utf8(entry.release)},
-                    {"embedded", entry.embedded}});
+                    {"embedded", entry.embedded},
+                    {"output", std::move(output)}});
   }
   return json::serialize(json::object{{"generations", std::move(list)}});
 }

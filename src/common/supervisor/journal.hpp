@@ -29,6 +29,8 @@ struct JournalEntry {
   Role role = Role::incumbent;
   std::string release;
   bool embedded = true;
+  /// Where what it prints can be read on (GenerationOutput::places).
+  std::vector<std::string> output;
   bool operator==(const JournalEntry&) const = default;
 };
 

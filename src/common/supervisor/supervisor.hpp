@@ -58,6 +58,15 @@ class Supervisor final : private upgrade::Host {
   void on_start_process(upgrade::Context::StartProcess start) {
     context_.start_process = std::move(start);
   }
+  /// Who reads what generations print: where that is, for the journal, and to
+  /// read on there when another supervisor has been killed.
+  struct OutputReader {
+    std::function<std::vector<std::string>(os::ProcessId)> places;
+    std::function<Result<void>(const os::Process&, std::uint32_t generation,
+                               const std::vector<std::string>& places)>
+        take_back;
+  };
+  void on_output(OutputReader reader) { output_ = std::move(reader); }
   /// False: the log leaves out the sentences about what is an event.
   void tell_transitions(bool tell) { context_.logs_transitions = tell; }
 
@@ -148,6 +157,7 @@ class Supervisor final : private upgrade::Host {
   Recovery recovery_;
   JournalEntry starting_;  ///< the successor, if there is one
   observe::Subscription noted_;
+  OutputReader output_;
   /// Why there can be no upgrade: somebody else has the listeners.
   std::optional<std::string> without_listeners_;
   /// Asked for in probation, and begun when that has ended.

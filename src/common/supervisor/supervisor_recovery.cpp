@@ -14,8 +14,8 @@ using std::chrono::steady_clock;
 
 void Supervisor::note_generation(const observe::Event& event) {
   if (event.name == observe::name::kGenerationStarted) {
-    starting_ = {event.generation, event.pid,     0,
-                 Role::successor,  event.release, embedded()};
+    starting_ = {event.generation, event.pid,  0, Role::successor,
+                 event.release,    embedded(), {}};
   } else if (event.name == observe::name::kUpgradeEnded) {
     starting_ = {};
   } else if (!event.name.starts_with("generation.")) {
@@ -30,11 +30,17 @@ void Supervisor::write_journal() {
     const auto identity = os::process_identity(entry.pid);
     if (!identity) return;  // it has ended
     entry.identity = *identity;
+    if (output_.places) entry.output = output_.places(entry.pid);
     entries.push_back(std::move(entry));
   };
   if (incumbent_) {
-    add({context_.generation, pid(), 0, Role::incumbent, context_.release,
-         embedded()});
+    add({context_.generation,
+         pid(),
+         0,
+         Role::incumbent,
+         context_.release,
+         embedded(),
+         {}});
   }
   if (starting_.pid != 0 && starting_.pid != pid()) add(starting_);
   for (const auto* leaver : departures_.leaving()) {
@@ -43,7 +49,8 @@ void Supervisor::write_journal() {
          0,
          Role::draining,
          {},
-         embedded()});
+         embedded(),
+         {}});
   }
   if (auto written = journal_.write(entries); !written) {
     context_.log(LogLevel::warning, written.error().text());
@@ -101,6 +108,11 @@ Result<void> Supervisor::let_go() {
 
 void Supervisor::take_in(Recovery::Found& found) {
   const JournalEntry& entry = found.survivor.entry;
+  if (output_.take_back) {
+    auto read =
+        output_.take_back(*found.process, entry.generation, entry.output);
+    if (!read) context_.log(LogLevel::warning, read.error().text());
+  }
   switch (found.fate) {
     case Fate::adopt:
     case Fate::resume:

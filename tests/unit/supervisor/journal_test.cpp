@@ -9,9 +9,10 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const JournalEntry kIncumbent{4, 71, 1000, Role::incumbent, "abc", true};
-const JournalEntry kSuccessor{5, 72, 2000, Role::successor, "def", true};
-const JournalEntry kDraining{3, 70, 500, Role::draining, "", true};
+const JournalEntry kIncumbent{
+    4, 71, 1000, Role::incumbent, "abc", true, {"1:17", "2:18"}};
+const JournalEntry kSuccessor{5, 72, 2000, Role::successor, "def", true, {}};
+const JournalEntry kDraining{3, 70, 500, Role::draining, "", true, {}};
 
 Survivor rejoined(const JournalEntry& entry, bool has_turn) {
   return {entry, true, true, has_turn};
@@ -42,7 +43,7 @@ struct Row {
 };
 
 TEST(Resolve, TheRecordDecidesWhoStays) {
-  const JournalEntry foreign{4, 71, 1000, Role::incumbent, "", false};
+  const JournalEntry foreign{4, 71, 1000, Role::incumbent, "", false, {}};
   const std::vector<Row> rows{
       {"it serves", {rejoined(kIncumbent, true)}, {Fate::adopt}},
       {"it is silent", {silent(kIncumbent)}, {Fate::end}},
