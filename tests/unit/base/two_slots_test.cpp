@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace relaunch {
 namespace {
 
@@ -66,6 +68,32 @@ TEST(TwoSlots, OneFlippedBitMakesASlotWorthless) {
       damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
       EXPECT_EQ(newest_record(damaged), "first") << at << ' ' << bit;
     }
+  }
+}
+
+TEST(TwoSlots, DamageAnywhereLeavesTheOldOneTheNewOneOrNothing) {
+  std::mt19937 random{20261123};
+  std::string whole;
+  add(whole, "the old record");
+  add(whole, "the new one");
+  const std::size_t both = whole.size() - kSlotBytes + 8;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string damaged = whole;
+    bool hit[2] = {false, false};
+    for (auto bytes = 1 + random() % 40; bytes > 0; --bytes) {
+      const std::size_t slot = random() % 2;
+      char& byte = damaged[std::min(slot * kSlotBytes + random() % both,
+                                    damaged.size() - 1)];
+      hit[slot] = true;
+      byte = static_cast<char>(random());
+    }
+    if (random() % 4 == 0) damaged.resize(random() % damaged.size());
+    const auto found = newest_record(damaged);
+    EXPECT_TRUE(!found || found == "the old record" || found == "the new one");
+    const bool second_is_whole = !hit[1] && damaged.size() == whole.size();
+    EXPECT_TRUE(!second_is_whole || found == "the new one") << i;
+    add(damaged, "the next");
+    EXPECT_EQ(newest_record(damaged), "the next") << i;
   }
 }
 

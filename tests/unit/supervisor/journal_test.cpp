@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace relaunch::supervisor {
 namespace {
 
@@ -33,6 +35,31 @@ TEST(Journal, WhatIsNoneHoldsNobody) {
         R"({"generations":[{"pid":7,"identity":5,"role":"king"}]})",
         R"({"generations":[{"pid":-7,"identity":5,"role":"incumbent"}]})"}) {
     EXPECT_THAT(journal_from(text), IsEmpty()) << text;
+  }
+}
+
+TEST(Journal, APartOfOneHoldsNobody) {
+  const std::string text = to_text({kIncumbent, kSuccessor, kDraining});
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    EXPECT_THAT(journal_from(text.substr(0, size)), IsEmpty()) << size;
+  }
+}
+
+TEST(Journal, WhateverIsReadComesBackAsItWasRead) {
+  std::mt19937 random{20261123};
+  const std::string text = to_text({kIncumbent, kSuccessor, kDraining});
+  for (int i = 0; i < 20'000; ++i) {
+    std::string damaged = text;
+    for (auto bytes = 1 + random() % 4; bytes > 0; --bytes) {
+      damaged[random() % text.size()] = static_cast<char>(random());
+    }
+    const auto entries = journal_from(damaged);
+    EXPECT_LE(entries.size(), 3u);
+    EXPECT_EQ(journal_from(to_text(entries)), entries) << damaged;
+    for (const JournalEntry& entry : entries) {
+      EXPECT_NE(entry.pid, 0u);
+      EXPECT_NE(entry.identity, 0u);
+    }
   }
 }
 
