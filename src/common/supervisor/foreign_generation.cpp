@@ -9,6 +9,7 @@
 #include "common/base/text.hpp"
 #include "common/os/socket_sharing.hpp"
 #include "common/os/system.hpp"
+#include "common/supervisor/manager_report.hpp"
 
 namespace relaunch::supervisor {
 
@@ -21,17 +22,6 @@ namespace {
 /// Between two questions whether it is ready: soon at first, since most
 /// programs are ready soon.
 constexpr milliseconds kRetry{50};
-
-// What speaks of another process than the one that is started here.
-bool is_of_another(std::string_view variable) {
-  constexpr std::string_view kNames[] = {
-      "LISTEN_FDS=",    "LISTEN_PID=",    "LISTEN_FDNAMES=", "NOTIFY_SOCKET=",
-      "WATCHDOG_USEC=", "WATCHDOG_PID=",  "MAINPID=",        "FDSTORE=",
-      "MANAGERPID=",    "LISTEN_PIDFDID="};
-  return std::any_of(
-      std::begin(kNames), std::end(kNames),
-      [&](std::string_view name) { return variable.starts_with(name); });
-}
 
 }  // namespace
 
@@ -56,7 +46,7 @@ ForeignGeneration::ForeignGeneration(upgrade::Context& context,
 Result<void> ForeignGeneration::launch(const release::Release& release,
                                        LaunchPlan plan) {
   plan_ = std::move(plan);
-  std::erase_if(plan_.environment, is_of_another);
+  std::erase_if(plan_.environment, speaks_of_supervisor);
   if (auto prepared = prepare(); !prepared) return prepared;
   try {
     if (context_.options.on_launch) context_.options.on_launch(plan_);

@@ -58,6 +58,9 @@ Result<void> Instance::begin(const std::filesystem::path& run_folder) {
        [this] { stop(StopMode::drain); }});
   if (!link) return link.error();
   service_ = std::move(*link);
+  if (auto manager = os::ServiceManager::find()) {
+    report_.emplace(std::move(*manager), *supervisor_, log_);
+  }
   return supervisor_->prepare(server_->address());
 }
 
@@ -122,7 +125,10 @@ void Instance::stop(control::StopMode mode) { supervisor_->stop(mode); }
 // configuration again, and nobody notices.
 Result<void> Instance::reload() {
   if (reopen_logs_) reopen_logs_();
-  supervisor_->restart([](const Outcome&) {});
+  if (report_) report_->reloading();
+  supervisor_->restart([this](const Outcome&) {
+    if (report_) report_->reloaded();
+  });
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "common/control/server.hpp"
 #include "common/os/operator_signals.hpp"
+#include "common/supervisor/manager_report.hpp"
 #include "common/supervisor/service_link.hpp"
 #include "common/supervisor/supervisor.hpp"
 #include "common/supervisor/takeover.hpp"
@@ -67,6 +68,7 @@ class Instance final : private control::Target {
   observe::Subscription counted_;
   std::unique_ptr<control::Server> server_;
   std::optional<os::OperatorSignals> signals_;
+  std::optional<ManagerReport> report_;   ///< to systemd, if that asks for it
   std::unique_ptr<ServiceLink> service_;  ///< to its host, if it has one
   std::function<void()> reopen_logs_;
   bool interrupted_ = false;

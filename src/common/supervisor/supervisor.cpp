@@ -10,6 +10,7 @@
 #include "common/os/listener.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/foreign_generation.hpp"
+#include "common/supervisor/manager_report.hpp"
 #include "common/supervisor/probed_generation.hpp"
 
 namespace relaunch::supervisor {
@@ -82,6 +83,7 @@ Result<void> Supervisor::prepare(std::string control) {
   context_.launched.arguments = options_.program;
   context_.launched.folder = options_.folder;
   context_.launched.environment = os::own_environment();
+  std::erase_if(context_.launched.environment, speaks_of_supervisor);
   for (const auto& variable : options_.environment) {
     context_.launched.environment.push_back(variable);
   }

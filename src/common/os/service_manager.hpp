@@ -1,0 +1,37 @@
+// What a service manager that started this process wants to hear from it, by
+// the protocol of sd_notify(3).
+// https://www.freedesktop.org/software/systemd/man/252/sd_notify.html
+//
+// Windows has another (service.hpp): there is never one of this kind.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.hpp"
+
+namespace relaunch::os {
+
+class ServiceManager {
+ public:
+  /// Nothing: nobody waits for word. Its variables stay: a build that takes
+  /// this one's place by execve speaks to it as well.
+  static std::optional<ServiceManager> find();
+
+  /// Assignments, one a line: "READY=1\nSTATUS=…". Never waits.
+  Result<void> tell(std::string_view assignments) const;
+  /// It ends this process when it has not heard WATCHDOG=1 for so long;
+  /// nothing: it does not watch.
+  std::optional<std::chrono::microseconds> watchdog() const {
+    return watchdog_;
+  }
+
+ private:
+  ServiceManager() = default;
+  std::string address_;
+  std::optional<std::chrono::microseconds> watchdog_;
+};
+
+}  // namespace relaunch::os

@@ -1,0 +1,82 @@
+#include "common/os/service_manager.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "common/base/text.hpp"
+#include "common/os/handle.hpp"
+#include "common/os/system.hpp"
+#include "posix/posix.hpp"
+
+namespace relaunch::os {
+
+namespace {
+
+std::optional<std::uint64_t> number_in(std::string_view name) {
+  const auto value = environment_variable(name);
+  std::uint64_t number = 0;
+  if (!value) return std::nullopt;
+  const char* const end = value->data() + value->size();
+  const auto [rest, failure] = std::from_chars(value->data(), end, number);
+  if (failure != std::errc{} || rest != end) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::optional<ServiceManager> ServiceManager::find() {
+  const auto address = environment_variable("NOTIFY_SOCKET");
+  // sd_watchdog_enabled(3): meant for this process, or for whoever is watched
+  // if WATCHDOG_PID is not set.
+  const bool any_pid = !environment_variable("WATCHDOG_PID");
+  const auto pid = number_in("WATCHDOG_PID");
+  const auto length = number_in("WATCHDOG_USEC");
+  if (!address || address->empty()) return std::nullopt;
+  ServiceManager manager;
+  manager.address_ = *address;
+  const bool is_meant = any_pid || pid == own_process_id();
+  if (is_meant && length && *length > 0) {
+    manager.watchdog_ = std::chrono::microseconds{*length};
+  }
+  return manager;
+}
+
+Result<void> ServiceManager::tell(std::string_view assignments) const {
+  const auto failed = [this](std::error_code why, const char* call) {
+    return Error{why, text::cat("cannot tell service manager at ",
+                                text::printable(address_), ": ", call)};
+  };
+  sockaddr_un to = {};
+  to.sun_family = AF_UNIX;
+  const bool is_path = address_.front() == '/';
+  if (!is_path && address_.front() != '@') {
+    return failed(make_error_code(std::errc::address_family_not_supported),
+                  "NOTIFY_SOCKET is neither a path nor abstract");
+  }
+  if (address_.size() + is_path > sizeof to.sun_path) {
+    return failed(make_error_code(std::errc::filename_too_long),
+                  "NOTIFY_SOCKET");
+  }
+  std::memcpy(to.sun_path, address_.data(), address_.size());
+  // unix(7): an abstract name begins with a NUL, and has no other at its end.
+  if (!is_path) to.sun_path[0] = '\0';
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) +
+                                           address_.size() + is_path);
+  const Handle socket{
+      ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!socket) return failed(last_error(), "socket");
+  const ssize_t sent = uninterrupted([&] {
+    return ::sendto(socket.get(), assignments.data(), assignments.size(),
+                    MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), size);
+  });
+  if (sent < 0) return failed(last_error(), "sendto");
+  return {};
+}
+
+}  // namespace relaunch::os
