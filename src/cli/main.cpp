@@ -11,6 +11,7 @@
 #include "cli/verbs.hpp"
 #include "common/base/text.hpp"
 #include "common/os/files.hpp"
+#include "common/os/init_process.hpp"
 #include "common/os/system.hpp"
 #include "common/os/terminal.hpp"
 
@@ -62,6 +63,9 @@ Attempt<ExitCode> run_program(const Invocation& invocation,
   const auto options = run_options(std::move(*settings), system_places());
   if (!options) return options.error();
   if (only_check) return check_takeover(*options);
+  const auto ended = os::stand_in_as_init();
+  if (!ended) return Failure{ExitCode::internal, ended.error().text()};
+  if (*ended) return static_cast<ExitCode>(**ended);
   return run(*options, itself());
 }
 

@@ -36,6 +36,7 @@ std::vector<os::ProcessId> numbers_in(std::string_view line) {
 struct ServerProcess::Impl {
   struct Member {
     os::Process process;
+    std::uint64_t identity = 0;
     std::optional<os::ProcessWatch> watch;
     bool gone = false;
     os::ExitStatus status;
@@ -64,9 +65,12 @@ struct ServerProcess::Impl {
   }
 
   void open(os::ProcessId id) {
-    if (knows(id)) return;
+    // Its number is printed more than once, also when it has ended and only
+    // its parent has not noticed yet.
+    const auto identity = os::process_identity(id);
+    if (!identity || knows(id, *identity)) return;
     // One that cannot be opened is gone already.
-    auto process = os::open_process(id);
+    auto process = os::open_process_if(id, *identity);
     if (process) add(std::move(*process));
   }
 
@@ -74,6 +78,9 @@ struct ServerProcess::Impl {
     auto member = std::make_unique<Member>();
     Member* const entry = member.get();
     entry->process = std::move(process);
+    if (auto identity = os::process_identity(entry->process.id())) {
+      entry->identity = *identity;
+    }
     {
       const std::lock_guard lock(mutex);
       members.push_back(std::move(member));
@@ -87,9 +94,11 @@ struct ServerProcess::Impl {
     if (watch) entry->watch.emplace(std::move(*watch));
   }
 
-  bool knows(os::ProcessId id) {
+  bool knows(os::ProcessId id, std::uint64_t identity) {
     const std::lock_guard lock(mutex);
-    return find(id) != nullptr;
+    return std::any_of(members.begin(), members.end(), [&](const auto& each) {
+      return each->process.id() == id && each->identity == identity;
+    });
   }
 
   // With the lock held -----------------------------------------------------
