@@ -4,6 +4,8 @@
 // The last line is for scripts:
 //   requests=N failed=N upgrades=N rolled_back=N slowest_quiet_ms=X
 //   slowest_upgrade_ms=Y
+// With --supervised `relaunch run` holds the listener, and the story goes on
+// with its verbs: a crash, a rollback, the status, the stop.
 // The exit code is 0 if nothing failed and every step came out as it should.
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
@@ -25,7 +27,9 @@
 #include "common/os/system.hpp"
 #include "demo/demo_config.hpp"
 #include "demo/outcome_line.hpp"
+#include "demo/settings.hpp"
 #include "demo/steps.hpp"
+#include "demo/supervisor_command.hpp"
 #include "demo/terminal.hpp"
 #include "demo/workshop.hpp"
 #include "support/http.hpp"
@@ -49,13 +53,6 @@ std::string number(double value) {
   std::snprintf(text, sizeof text, "%.0f", value);
   return text;
 }
-
-struct Settings {
-  std::string source = kHelloSource;
-  std::string scratch = kScratchFolder;
-  bool colours = false;
-  bool keep = false;
-};
 
 class Demo {
  public:
@@ -83,6 +80,8 @@ class Demo {
   Workshop::Words command(std::initializer_list<std::string> words) const;
   void start_server();
   void start_load();
+  void ask(const std::string& verb, std::string_view expected);
+  void show_supervisor();
   std::string update();
   void check_step(const Step& step, const std::string& outcome);
   void show_edits(const Step& step) const;
@@ -94,6 +93,7 @@ class Demo {
   Settings settings_;
   Terminal terminal_;
   Workshop workshop_;
+  SupervisorCommand supervisor_{workshop_};
   std::unique_ptr<test::ServerProcess> server_;
   std::uint16_t port_ = 0;
   std::unique_ptr<LoadClient> fresh_;
@@ -147,6 +147,38 @@ void Demo::set_up() {
   start_load();
 }
 
+void Demo::ask(const std::string& verb, std::string_view expected) {
+  expect(supervisor_.ask(verb, expected, terminal_),
+         "expected: " + std::string(expected));
+}
+
+void Demo::show_supervisor() {
+  terminal_.step(static_cast<int>(table_.size()), "The generation is killed");
+  terminal_.say(
+      "what it had accepted is lost, hence no load; who comes now "
+      "waits in the queue");
+  server_->kill(serving_pid_);
+  test::HttpRequest request;
+  request.path = "/hello";
+  const auto answer = test::http_call(port_, request, kStepDeadline);
+  const std::string generation =
+      answer ? answer->header("X-Generation") : answer.error().text();
+  expect(generation == std::to_string(upgrades_ + 2),
+         "generation " + generation + " answers");
+  terminal_.say("generation " + generation + " answers, from the same release");
+  terminal_.step(static_cast<int>(table_.size()) + 1, "Its verbs");
+  // Its start is in probation; who asks meanwhile is told so.
+  expect(server_
+             ->wait_for_line("start.ended: generation=" + generation,
+                             kStepDeadline)
+             .has_value(),
+         "the restart does not end");
+  ask("rollback", "done: generation=");
+  ask("status", "serving         true");
+  ask("history", "rolled_back");
+  ask("stop", "");
+}
+
 void Demo::start_server() {
   const auto program =
       workshop_.path(std::string("build/hello") + kProgramSuffix);
@@ -169,9 +201,15 @@ void Demo::start_server() {
     request.arguments.push_back(word);
   }
   request.environment = os::own_environment();
+  if (settings_.supervised) {
+    request = supervisor_.over(
+        std::move(request),
+        command({"cmake", "--build", settings_.scratch + "/build"}));
+  }
   {
     const std::lock_guard lock(mutex_);
     server_ = std::make_unique<test::ServerProcess>(std::move(request));
+    if (settings_.supervised) server_->expect_supervisor();
   }
   const auto line = server_->wait_for_line("ready: address=", kStepDeadline);
   if (!line) {
@@ -320,6 +358,7 @@ bool Demo::finish() {
   const LoadReport all = sum();
   expect(server_->wait_alone(serving_pid_, kStepDeadline),
          "an older generation still lives");
+  if (settings_.supervised) show_supervisor();
   expect(server_->stop(kStepDeadline), "a process did not end when asked to");
   terminal_.table(table_);
   terminal_.say(
@@ -340,32 +379,6 @@ bool Demo::finish() {
       number(static_cast<double>(all.longest_quiet.count()) / 1000) +
       " slowest_upgrade_ms=" + number(slowest_upgrade_));
   return all.failed() == 0 && as_it_should_;
-}
-
-constexpr std::string_view kUsage =
-    "usage: relaunch-demo [--colours] [--keep] [--source FOLDER]\n"
-    "                     [--scratch FOLDER]\n"
-    "  --colours  with colours\n"
-    "  --keep     leaves the scratch folder behind\n"
-    "  --source   the hello example; --scratch is removed and made anew\n";
-
-std::optional<Settings> read_settings(const std::vector<std::string>& words) {
-  Settings settings;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const bool last = i + 1 == words.size();
-    if (words[i] == "--colours") {
-      settings.colours = true;
-    } else if (words[i] == "--keep") {
-      settings.keep = true;
-    } else if (words[i] == "--source" && !last) {
-      settings.source = words[++i];
-    } else if (words[i] == "--scratch" && !last) {
-      settings.scratch = words[++i];
-    } else {
-      return std::nullopt;
-    }
-  }
-  return settings;
 }
 
 /// Ctrl-C reaches the demo alone: its servers have a session of their own.
@@ -409,7 +422,7 @@ int main() {
     const auto words = os::own_arguments().value();
     const auto settings = demo::read_settings(words);
     if (!settings) {
-      std::fwrite(demo::kUsage.data(), 1, demo::kUsage.size(), stdout);
+      std::fwrite(demo::usage().data(), 1, demo::usage().size(), stdout);
       return words.back() == "--help" ? 0 : 64;
     }
     return demo::run(*settings);

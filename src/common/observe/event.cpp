@@ -158,9 +158,11 @@ std::string to_text(const Event& event) {
   Line line;
   add_members(line, event);
   const std::string members = std::move(line).take();
-  std::string out =
-      text::printable(event.message.empty() ? event.name : event.message);
+  std::string out = text::printable(event.name);
   if (!members.empty()) text::append(out, ": " + members);
+  if (!event.message.empty()) {
+    text::append(out, ": " + text::printable(event.message));
+  }
   return out;
 }
 

@@ -99,8 +99,8 @@ std::optional<std::chrono::system_clock::time_point> from_timestamp(
 /// begin another key, another line or a terminal sequence.
 std::string to_logfmt(const Event& event);
 
-/// For people: the message (else the name), then `key=value` without the time
-/// and the level, which the sink writes.
+/// For people: the name, `key=value`, the message; without the time and the
+/// level, which the sink writes.
 std::string to_text(const Event& event);
 
 /// Control characters in texts are written as \xNN here too: they stay harmless

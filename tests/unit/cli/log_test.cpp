@@ -63,7 +63,8 @@ TEST(Log, WritesOneLineForEachTransitionInTheChosenFormat) {
   const std::string text = line(LogFormat::text);
   EXPECT_TRUE(std::regex_match(
       text, std::regex{R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warning )"
-                       R"(said "no"\\x0Aand more: upgrade=2 outcome=failed)"
+                       R"(upgrade\.ended: upgrade=2 outcome=failed: )"
+                       R"(said "no"\\x0Aand more)"
                        "\n"}))
       << text;
 }

@@ -40,8 +40,9 @@ TEST(Event, IsOneLineOfLogfmt) {
 
 TEST(Event, IsOneLineOfText) {
   EXPECT_EQ(to_text(committed()),
-            "generation 4 serves: upgrade=3 generation=4 pid=4711 "
-            "phase=commit outcome=done release=a1b2c3 duration_ms=1204");
+            "upgrade.ended: upgrade=3 generation=4 pid=4711 phase=commit "
+            "outcome=done release=a1b2c3 duration_ms=1204: "
+            "generation 4 serves");
   Event bare;
   bare.name = name::kSupervisorStopped;
   EXPECT_EQ(to_text(bare), "supervisor.stopped");
