@@ -1,6 +1,8 @@
 #include "cli/exit_code.hpp"
 
 #include <array>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_category.hpp>
 
 namespace relaunch::cli {
 namespace {
@@ -71,6 +73,14 @@ ExitCode of_failed(const std::error_code& code) {
   return ExitCode::failed;
 }
 
+/// What crossed a link has the category of the standard library, which on
+/// mingw-w64 does not know what Winsock's codes mean. Boost's does.
+std::error_code well_known(const std::error_code& code) {
+  if (code.category() != std::system_category()) return code;
+  return boost::system::error_code{code.value(),
+                                   boost::system::system_category()};
+}
+
 }  // namespace
 
 std::span<const ExitCodeMeaning> exit_codes() { return kTable; }
@@ -92,7 +102,7 @@ ExitCode exit_code(const Outcome& outcome) {
 }
 
 ExitCode exit_code(const Error& error) {
-  const std::error_code& code = error.code();
+  const std::error_code code = well_known(error.code());
   if (code.category() == relaunch_category()) {
     return of_own_error(static_cast<errc>(code.value()));
   }

@@ -57,16 +57,19 @@ supervisor::Replacement itself() {
 
 Attempt<ExitCode> run_program(const Invocation& invocation,
                               const Surroundings& surroundings) {
-  auto settings = resolve(invocation, surroundings);
-  if (!settings) return settings.error();
-  const bool only_check = settings->flag("check-takeover");
-  const auto options = run_options(std::move(*settings), system_places());
+  const auto read = [&]() -> Attempt<supervisor::Options> {
+    auto settings = resolve(invocation, surroundings);
+    if (!settings) return settings.error();
+    return run_options(std::move(*settings), system_places());
+  };
+  const auto options = read();
   if (!options) return options.error();
-  if (only_check) return check_takeover(*options);
+  if (invocation.given.contains("check-takeover"))
+    return check_takeover(*options);
   const auto ended = os::stand_in_as_init();
   if (!ended) return Failure{ExitCode::internal, ended.error().text()};
   if (*ended) return static_cast<ExitCode>(**ended);
-  return run(*options, itself());
+  return run(*options, read, itself());
 }
 
 Output standard_output() {

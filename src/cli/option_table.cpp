@@ -40,7 +40,7 @@ constexpr std::array kVerbs = {
     VerbInfo{Verb::reload,
              "reload",
              "[options]",
-             "have the program read its configuration, in a new generation",
+             "read the configuration again, for a new generation",
              {}},
     VerbInfo{Verb::stop,
              "stop",
@@ -81,9 +81,10 @@ constexpr VerbSet kClient =
     set_of(Verb::stop) | set_of(Verb::abort) | set_of(Verb::metrics);
 constexpr VerbSet kBoth = kRun | kClient;
 constexpr VerbSet kReplacing = set_of(Verb::upgrade) | set_of(Verb::rollback);
+constexpr VerbSet kEnding = kReplacing | set_of(Verb::reload);
 constexpr VerbSet kUpgrade = set_of(Verb::upgrade);
 constexpr VerbSet kJson = set_of(Verb::status) | set_of(Verb::history) |
-                          set_of(Verb::events) | kReplacing;
+                          set_of(Verb::events) | kEnding;
 
 constexpr std::string_view kProbes = "http|tcp|command|none";
 
@@ -242,8 +243,8 @@ constexpr std::array kOptions = {
     path("pid-file", "FILE", "the number of the process that serves"),
     // the others
     flag("wait", "until it has ended; this is so if nothing is said",
-         kReplacing | set_of(Verb::stop)),
-    flag("no-wait", "only until it has begun", kReplacing | set_of(Verb::stop)),
+         kEnding | set_of(Verb::stop)),
+    flag("no-wait", "only until it has begun", kEnding | set_of(Verb::stop)),
     OptionInfo{"release",
                Kind::path,
                "PATH",

@@ -27,6 +27,7 @@ Failure failure(const Error& error) {
 
 /// True: the replacement is to take the place of this process.
 Attempt<bool> run_once(const supervisor::Options& options,
+                       const ReadOptions& read_options,
                        const supervisor::Replacement& replacement) {
   auto output = InstanceOutput::open(options, to(os::Stream::output),
                                      to(os::Stream::error));
@@ -38,6 +39,11 @@ Attempt<bool> run_once(const supervisor::Options& options,
   if (!options.pid_file.empty()) {
     pid_file.emplace(options.pid_file, (*instance)->supervisor(), log);
   }
+  (*instance)->on_read_options([&]() -> Result<supervisor::Options> {
+    auto read = read_options();
+    if (!read) return Error{errc::invalid_argument, read.error().line};
+    return std::move(*read);
+  });
   if (!replacement.executable.empty()) (*instance)->replaceable_by(replacement);
   const auto attached = (*output)->attach(**instance);
   return (*instance)->run();
@@ -52,10 +58,11 @@ Attempt<ExitCode> check_takeover(const supervisor::Options& options) {
 }
 
 Attempt<ExitCode> run(const supervisor::Options& options,
+                      const ReadOptions& read_options,
                       const supervisor::Replacement& replacement) {
   os::outlive_broken_streams();
   for (;;) {
-    const auto replaced = run_once(options, replacement);
+    const auto replaced = run_once(options, read_options, replacement);
     if (!replaced) return replaced.error();
     if (!*replaced) return ExitCode::done;
     // It has failed if it returns: then this one takes its generations in.

@@ -69,11 +69,12 @@ Attempt<ExitCode> simple(const Task& task, control::Verb verb) {
       ExitCode::done);
 }
 
-// upgrade, rollback ----------------------------------------------------------
+// upgrade, rollback, reload --------------------------------------------------
 
 Request upgrade_request(const Task& task) {
   Request request;
-  request.verb = control::Verb::upgrade;
+  request.verb = task.invocation.verb == Verb::reload ? control::Verb::reload
+                                                      : control::Verb::upgrade;
   control::UpgradeOrder& order = request.order;
   order.request.skip_build = task.settings.flag("no-build");
   order.request.force = task.settings.flag("force");
@@ -322,6 +323,7 @@ Attempt<ExitCode> perform_on_instance(const Invocation& invocation,
       if (settings.flag("supervisor")) return replace_supervisor(task);
       return upgrade(task);
     case Verb::rollback:
+    case Verb::reload:
       return upgrade(task);
     case Verb::status:
       return settings.flag("watch") ? watched_status(task) : status(task);
@@ -329,8 +331,6 @@ Attempt<ExitCode> perform_on_instance(const Invocation& invocation,
       return history(task);
     case Verb::events:
       return events(task);
-    case Verb::reload:
-      return simple(task, control::Verb::reload);
     case Verb::stop:
       return stop(task);
     case Verb::abort:

@@ -94,8 +94,12 @@ class Instance final : private control::Target {
     boost::asio::post(
         io_, [this] { boost::asio::post(io_, [this] { server_.reset(); }); });
   }
-  Result<void> reload() override {
-    return Error{errc::not_permitted, "cannot reload: nothing to read again"};
+  void reload(OnEnd on_end) override {
+    Outcome refused;
+    refused.result = Outcome::Result::refused;
+    refused.code = errc::not_permitted;
+    refused.reason = "cannot reload: nothing to read again";
+    on_end(refused);
   }
   boost::json::object status() const override {
     return {{"schema", 1}, {"name", "shop"}, {"generation", 2}};

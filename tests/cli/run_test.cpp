@@ -3,7 +3,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <optional>
 
-#include "cli/command.hpp"
+#include "cli/run_fixture.hpp"
 #include "common/base/text.hpp"
 #include "support/event_wait.hpp"
 #include "support/scratch_folder.hpp"
@@ -15,57 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-/// `relaunch run` with the example server, in a folder of its own.
-class RunCommand : public testing::Test {
- protected:
-  RunCommand() {
-    artifact_ = folder_ / fs::path{HELLO}.filename();
-    fs::copy_file(HELLO, artifact_);
-  }
-
-  std::vector<std::string> about(std::vector<std::string> words) const {
-    words.insert(
-        words.begin() + 1,
-        {"--name", "shop", "--state-folder", text::utf8(folder_ / "state"),
-         "--run-folder", text::utf8(folder_ / "run")});
-    return words;
-  }
-  ChildResult ask(std::vector<std::string> words) const {
-    return run_command(about(std::move(words)));
-  }
-  std::vector<std::string> run_words(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words = {"run",
-                                      "--artifact",
-                                      text::utf8(artifact_),
-                                      "--listen",
-                                      "http=tcp://127.0.0.1:0",
-                                      "--probation",
-                                      "100ms"};
-    words.insert(words.end(), more.begin(), more.end());
-    words.insert(words.end(), {"--", "hello", "--listen", "tcp://127.0.0.1:0",
-                               "--state-folder", text::utf8(folder_ / "own")});
-    return words;
-  }
-  void start(std::vector<std::string> more = {}) {
-    server_.emplace(command(about(run_words(std::move(more)))));
-    const auto serving = server_->wait_for_line("start.ended: ", kPatience);
-    ASSERT_TRUE(serving) << server_->output();
-  }
-  /// The command has ended with this code, and nobody is left.
-  void expect_stopped() {
-    const auto stopped = ask({"stop"});
-    EXPECT_EQ(stopped.status.text(), "exit code 0") << stopped.output;
-    EXPECT_TRUE(server_->wait_gone(server_->processes().front(), kPatience))
-        << server_->output();
-    EXPECT_EQ(server_->first_exit_status()->text(), "exit code 0");
-    EXPECT_THAT(server_->living(), testing::IsEmpty());
-  }
-
-  ScratchFolder folder_;
-  fs::path artifact_;
-  std::optional<ServerProcess> server_;
-};
 
 TEST_F(RunCommand, ServesIsUpgradedAndStopsAsItsVerbsSay) {
   start();

@@ -29,9 +29,9 @@ TEST(Control, EachQuestionHasItsAnswer) {
 TEST(Control, ARefusalCrossesWithItsReason) {
   ServedTarget served;
   const auto answer = served.ask(Verb::reload).value();
-  EXPECT_EQ(answer.kind, Answer::Kind::error);
-  EXPECT_EQ(answer.error.code(), errc::not_permitted);
-  EXPECT_THAT(answer.error.text(), HasSubstr("nothing to read again"));
+  EXPECT_EQ(answer.kind, Answer::Kind::outcome);
+  EXPECT_EQ(answer.outcome.code, errc::not_permitted);
+  EXPECT_THAT(answer.outcome.reason, HasSubstr("nothing to read again"));
 }
 
 TEST(Control, AnUpgradeIsToldLineByLineAndPhaseByPhaseToItsEnd) {

@@ -38,8 +38,12 @@ class FakeTarget final : public Target {
   void stop(StopMode mode) override {
     note("stop " + std::to_string(static_cast<int>(mode)));
   }
-  Result<void> reload() override {
-    return Error{errc::not_permitted, "cannot reload: nothing to read again"};
+  void reload(OnEnd on_end) override {
+    Outcome refused;
+    refused.result = Outcome::Result::refused;
+    refused.code = errc::not_permitted;
+    refused.reason = "cannot reload: nothing to read again";
+    on_end(refused);
   }
   boost::json::object status() const override { return {{"schema", 1}}; }
   boost::json::array history() const override {

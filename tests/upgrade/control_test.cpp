@@ -94,7 +94,7 @@ TEST_F(LibraryControl, StopIsAnsweredAndTheServerLeaves) {
 TEST_F(LibraryControl, WhatItCannotDoIsRefused) {
   Request request;
   request.verb = Verb::reload;
-  EXPECT_EQ(ask(request).value().error.code(), errc::not_permitted);
+  EXPECT_EQ(ask(request).value().outcome.code, errc::not_permitted);
   request.verb = Verb::upgrade;
   request.order.release = "no-such-release";
   EXPECT_EQ(ask(request).value().outcome.code, errc::artifact_missing);

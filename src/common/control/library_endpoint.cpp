@@ -125,9 +125,9 @@ void LibraryEndpoint::stop(StopMode mode) {
   coordinator_.stop();
 }
 
-Result<void> LibraryEndpoint::reload() {
-  return Error{errc::not_permitted,
-               "cannot reload: this server reads its own configuration"};
+void LibraryEndpoint::reload(OnEnd on_end) {
+  coordinator_.refuse(on_end, errc::not_permitted,
+                      "cannot reload: this server reads its own configuration");
 }
 
 json::object LibraryEndpoint::status() const {

@@ -42,7 +42,7 @@ class LibraryEndpoint final : private Target {
   void upgrade(UpgradeOrder order, OnLine on_line, OnEnd on_end) override;
   void abort() override;
   void stop(StopMode mode) override;
-  Result<void> reload() override;
+  void reload(OnEnd on_end) override;
   boost::json::object status() const override;
   boost::json::array history() const override;
   std::string metrics() const override;

@@ -121,13 +121,8 @@ void Server::serve(const std::shared_ptr<Client>& client,
       // Answered first: the target may end with it.
       answer(client, {Kind::done, {}, {}, {}});
       return target_.stop(request.mode);
-    case Verb::reload: {
-      const auto reloaded = target_.reload();
-      if (!reloaded) {
-        return answer(client, {Kind::error, {}, {}, reloaded.error()});
-      }
-      return answer(client, {Kind::done, {}, {}, {}});
-    }
+    case Verb::reload:
+      return upgrade(client, request);
     case Verb::status:
       return answer(client,
                     {Kind::data, json::serialize(target_.status()), {}, {}});
@@ -174,14 +169,16 @@ void Server::upgrade(const std::shared_ptr<Client>& client,
               {},
               {}});
       });
+  const auto end = [tell](const Outcome& outcome) {
+    tell({Answer::Kind::outcome, {}, outcome, {}});
+  };
+  if (request.verb == Verb::reload) return target_.reload(end);
   target_.upgrade(
       request.order,
       [tell](std::string_view line) {
         tell({Answer::Kind::line, std::string{line}, {}, {}});
       },
-      [tell](const Outcome& outcome) {
-        tell({Answer::Kind::outcome, {}, outcome, {}});
-      });
+      end);
 }
 
 void Server::follow(const std::shared_ptr<Client>& client,

@@ -44,8 +44,9 @@ class Target {
   virtual void upgrade(UpgradeOrder order, OnLine on_line, OnEnd on_end) = 0;
   virtual void abort() = 0;
   virtual void stop(StopMode mode) = 0;
-  /// errc::not_permitted where there is nothing to read again.
-  virtual Result<void> reload() = 0;
+  /// The configuration is read again, and a new generation started with it.
+  /// Refused with errc::not_permitted where there is nothing to read again.
+  virtual void reload(OnEnd on_end) = 0;
   /// Another build takes the place of the supervisor itself, and its
   /// generations serve on. `done` when that is certain, just before it, or
   /// with the reason why not.

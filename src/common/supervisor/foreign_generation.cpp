@@ -93,6 +93,13 @@ Result<void> ForeignGeneration::prepare() {
 
 Result<void> ForeignGeneration::give_listeners(os::LaunchRequest& request) {
   for (const auto& entry : listeners_.entries()) {
+    const bool wanted = std::any_of(
+        options_.listeners.begin(), options_.listeners.end(),
+        [&](const auto& option) { return option.name == entry.item.name; });
+    if (!wanted) {
+      unclaimed_.insert(entry.item.name);
+      continue;
+    }
     care_.note(entry);
     request.listeners.push_back({entry.item.name, entry.socket});
   }

@@ -96,7 +96,7 @@ class ForeignGeneration final : public upgrade::Generation {
 
   upgrade::Context& context_;
   const handover::ListenerSet& listeners_;
-  const Options& options_;
+  const Options options_;  ///< as they were when it was made
   Tell tell_;
   LaunchPlan plan_;
   ListenerCare care_;

@@ -11,10 +11,7 @@ namespace relaunch::supervisor {
 namespace json = boost::json;
 
 Instance::Instance(const Options& options, LogSink log)
-    : name_(options.name),
-      program_(options.program),
-      executable_(options.executable),
-      log_(log),
+    : log_(log),
       supervisor_(std::make_unique<Supervisor>(options, std::move(log))),
       answered_(supervisor_->io()) {
   counted_ =
@@ -77,7 +74,7 @@ void Instance::on_signal(os::OperatorSignal signal) {
     case OperatorSignal::upgrade:
       return upgrade({}, {}, [](const Outcome&) {});
     case OperatorSignal::reload:
-      (void)reload();
+      reload([](const Outcome&) {});
       return;
     case OperatorSignal::reopen_logs:
       if (reopen_logs_) reopen_logs_();
@@ -90,7 +87,7 @@ void Instance::on_service_order(os::ServiceOrder order) {
     case os::ServiceOrder::stop:
       return stop(StopMode::drain);
     case os::ServiceOrder::reload:
-      (void)reload();
+      reload([](const Outcome&) {});
       return;
     case os::ServiceOrder::upgrade:
       return upgrade({}, {}, [](const Outcome&) {});
@@ -106,10 +103,11 @@ void Instance::upgrade(control::UpgradeOrder order, OnLine on_line,
   upgrade::Order wanted;
   wanted.request = order.request;
   if (!order.artifact.empty()) {
-    wanted.artifact = release::Artifact{order.artifact, executable_};
+    wanted.artifact = release::Artifact{order.artifact, options().executable};
   }
   if (order.arguments) {
-    wanted.arguments.emplace(program_.begin(), program_.begin() + 1);
+    const auto& program = options().program;
+    wanted.arguments.emplace(program.begin(), program.begin() + 1);
     wanted.arguments->insert(wanted.arguments->end(), order.arguments->begin(),
                              order.arguments->end());
   }
@@ -121,15 +119,16 @@ void Instance::abort() { supervisor_->abort(); }
 
 void Instance::stop(control::StopMode mode) { supervisor_->stop(mode); }
 
-// The same program once more, in a new generation: it reads its own
-// configuration again, and nobody notices.
-Result<void> Instance::reload() {
+// Its own log file, the configuration of the supervisor, and that of the
+// program, which reads it in a new generation.
+void Instance::reload(OnEnd on_end) {
   if (reopen_logs_) reopen_logs_();
   if (report_) report_->reloading();
-  supervisor_->restart([this](const Outcome&) {
-    if (report_) report_->reloaded();
-  });
-  return {};
+  supervisor_->reload(read_options_ ? read_options_() : options(),
+                      [this, on_end = std::move(on_end)](const Outcome& ended) {
+                        if (report_) report_->reloaded();
+                        on_end(ended);
+                      });
 }
 
 bool Instance::run() {
@@ -175,7 +174,7 @@ void Instance::let_go_soon() {
 
 json::object Instance::status() const {
   const Status status = supervisor_->status();
-  json::object out{{"schema", control::kSchema}, {"name", name_}};
+  json::object out{{"schema", control::kSchema}, {"name", options().name}};
   out["mode"] = "supervisor";
   out["supervisor_pid"] = os::own_process_id();
   out["generation"] = status.generation;

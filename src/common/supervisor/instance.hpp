@@ -37,11 +37,17 @@ class Instance final : private control::Target {
   void on_reopen_logs(std::function<void()> reopen) {
     reopen_logs_ = std::move(reopen);
   }
+  /// Reads the configuration again, for reload. Until then reload starts the
+  /// program anew with what there is.
+  void on_read_options(std::function<Result<Options>()> read) {
+    read_options_ = std::move(read);
+  }
   /// In the text format of Prometheus.
   std::string metrics() const override;
 
  private:
   Instance(const Options& options, LogSink log);
+  const Options& options() const { return supervisor_->options(); }
   Result<void> begin(const std::filesystem::path& run_folder);
   void on_signal(os::OperatorSignal signal);
   void on_service_order(os::ServiceOrder order);
@@ -51,7 +57,7 @@ class Instance final : private control::Target {
                OnEnd on_end) override;
   void abort() override;
   void stop(control::StopMode mode) override;
-  Result<void> reload() override;
+  void reload(OnEnd on_end) override;
   void replace_supervisor(
       std::function<void(const Result<void>&)> done) override;
   void let_go_soon();
@@ -59,9 +65,6 @@ class Instance final : private control::Target {
   boost::json::array history() const override;
   observe::EventLog& events() override;
 
-  std::string name_;
-  std::vector<std::string> program_;  ///< its name first
-  std::filesystem::path executable_;  ///< in an artifact that is a folder
   LogSink log_;
   std::unique_ptr<Supervisor> supervisor_;
   observe::Metrics metrics_;
@@ -71,6 +74,7 @@ class Instance final : private control::Target {
   std::optional<ManagerReport> report_;   ///< to systemd, if that asks for it
   std::unique_ptr<ServiceLink> service_;  ///< to its host, if it has one
   std::function<void()> reopen_logs_;
+  std::function<Result<Options>()> read_options_;
   bool interrupted_ = false;
   std::optional<Replacement> replacement_;
   std::unique_ptr<Takeover> takeover_;

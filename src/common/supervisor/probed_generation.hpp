@@ -64,7 +64,7 @@ class ProbedGeneration final : public upgrade::Generation {
   void probe();
 
   upgrade::Context& context_;
-  const Options& options_;
+  const Options options_;  ///< as they were when it was made
   Tell tell_;
   LaunchPlan plan_;
   PrivatePort port_;

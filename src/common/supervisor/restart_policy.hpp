@@ -15,6 +15,8 @@ class RestartPolicy {
   using Clock = std::chrono::steady_clock;
 
   explicit RestartPolicy(const RestartOptions& options) : options_(options) {}
+  /// From now on; what has been counted stays.
+  void configure(const RestartOptions& options) { options_ = options; }
 
   /// How long to wait before the next start; nothing in a crash loop, which
   /// only an operator ends. `chance` is any number: the delay is lengthened by

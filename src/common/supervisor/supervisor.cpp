@@ -10,7 +10,6 @@
 #include "common/os/listener.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/foreign_generation.hpp"
-#include "common/supervisor/manager_report.hpp"
 #include "common/supervisor/probed_generation.hpp"
 
 namespace relaunch::supervisor {
@@ -23,37 +22,23 @@ namespace {
 /// "As long as it takes" is a deadline too: nothing waits for ever.
 constexpr milliseconds kWithoutDeadline = std::chrono::hours{24 * 365};
 
-relaunch::Options library_options(const Options& options, LogSink log) {
-  relaunch::Options library;
-  library.name = options.name;
-  library.build = options.build;
-  library.artifact = options.artifact;
-  library.executable = options.executable;
-  library.state_folder = options.state_folder;
-  library.deadlines = options.deadlines;
-  library.max_draining = options.max_draining;
-  library.keep_releases = options.keep_releases;
-  library.log = std::move(log);
-  return library;
-}
-
 }  // namespace
 
 // begin and end --------------------------------------------------------------
 
 Supervisor::Supervisor(Options options, LogSink log)
-    : options_(std::move(options)),
-      work_(boost::asio::make_work_guard(context_.io)),
+    : work_(boost::asio::make_work_guard(context_.io)),
       listeners_([mailbox = context_.mailbox](std::function<void()> work) {
         mailbox->post(std::move(work));
       }),
       departures_(context_),
-      policy_(options_.restart),
+      policy_(options.restart),
       restart_timer_(context_.io),
       recovery_(context_, listeners_, departures_) {
   context_.supervises = true;
   context_.generation = 0;
-  context_.options = library_options(options_, std::move(log));
+  context_.options.log = std::move(log);
+  configure(std::move(options));
   upgrade::Host& host = *this;
   driver_ = std::make_unique<upgrade::CoordinatorDriver>(
       context_, host, departures_, upgrade::Coordinator::AfterCommit::stays);
@@ -80,13 +65,6 @@ Result<void> Supervisor::prepare(std::string control) {
       observe::History::open(options_.state_folder / observe::kHistoryFile);
   if (!history) return history.error();
   context_.history = std::move(*history);
-  context_.launched.arguments = options_.program;
-  context_.launched.folder = options_.folder;
-  context_.launched.environment = os::own_environment();
-  std::erase_if(context_.launched.environment, speaks_of_supervisor);
-  for (const auto& variable : options_.environment) {
-    context_.launched.environment.push_back(variable);
-  }
   if (const auto current = context_.store->current()) {
     context_.generation = current->generation;
     context_.release = current->release;

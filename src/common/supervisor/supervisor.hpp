@@ -49,6 +49,7 @@ class Supervisor final : private upgrade::Host {
   /// every generation has left.
   void run();
   boost::asio::io_context& io() { return context_.io; }
+  const Options& options() const { return options_; }
   /// As relaunch::Options::on_launch.
   void on_launch(std::function<void(LaunchPlan&)> callback) {
     context_.options.on_launch = std::move(callback);
@@ -77,8 +78,13 @@ class Supervisor final : private upgrade::Host {
   void upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end);
   /// To a kept release; "previous": the one that was committed before.
   void rollback(std::string release, OnLine on_line, OnEnd on_end);
-  /// The release that runs once more, in a new generation.
-  void restart(OnEnd on_end);
+  /// The release that runs once more, in a new generation, with these options.
+  /// Unless that is done, everything is as before. Refused with
+  /// errc::invalid_argument if something is changed that stays as it is as long
+  /// as the supervisor runs: the instance, its output, what kind of program it
+  /// is, the address of a listener.
+  /// Options that could not be read refuse it too.
+  void reload(Result<Options> options, OnEnd on_end);
   void abort() { driver_->abort(); }
   /// Can another supervisor take this one's place, without anything that
   /// serves noticing?
@@ -106,8 +112,13 @@ class Supervisor final : private upgrade::Host {
 
  private:
   Result<upgrade::Order> last_good() const;
+  void restart(OnEnd on_end);
   /// Those that are configured and not held yet.
   Result<void> open_listeners();
+
+  // supervisor_reload.cpp
+  void configure(Options options);
+  Result<std::set<std::string>> open_more(const Options& options);
   bool embedded() const {
     return options_.foreign.readiness == Readiness::embedded;
   }

@@ -106,7 +106,7 @@ void CoordinatorDriver::note_phase() {
   context_.log_transition(LogLevel::info, "upgrade: phase=", to_string(phase));
 }
 
-void CoordinatorDriver::refuse(const OnEnd& on_end, errc why,
+void CoordinatorDriver::refuse(const OnEnd& on_end, std::error_code why,
                                std::string reason) {
   Outcome outcome = this->outcome(Outcome::Result::refused);
   outcome.code = why;

@@ -48,7 +48,7 @@ class CoordinatorDriver {
   using OnEnd = std::function<void(const Outcome&)>;
   void request(Order order, OnLine on_line, OnEnd on_end);
   /// Answers that nothing was started.
-  void refuse(const OnEnd& on_end, errc why, std::string reason);
+  void refuse(const OnEnd& on_end, std::error_code why, std::string reason);
   void abort() { feed(event::AbortRequested{}); }
   void stop() { feed(event::StopRequested{}); }
   void end_probation() { feed(event::ProbationEnded{}); }
