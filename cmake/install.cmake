@@ -87,8 +87,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs
 if(TARGET relaunch_command)
   install(TARGETS relaunch_command RUNTIME COMPONENT relaunch_runtime)
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-    # An example to copy and change, hence not where systemd looks.
-    install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/relaunch.service
+    # Examples to copy and change, hence not where systemd looks.
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/packaging/systemd/
             DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/relaunch/systemd
             COMPONENT relaunch_runtime)
   endif()

@@ -78,6 +78,7 @@ relaunch::Options library_options(const Options& options,
   out.executor = relaunch::asio::executor(io);
   out.log = std::move(log);
   out.handle_stop_requests = true;
+  out.control = options.control;
   return out;
 }
 

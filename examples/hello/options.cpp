@@ -67,6 +67,7 @@ po::options_description describe() {
   add("executable", po::value<std::string>(),
       "where in an artifact folder the program is");
   add("state-folder", po::value<std::string>(), "where releases are kept");
+  add("control", "let the command relaunch reach this server, as 'hello'");
   for (const Duration& each : kDurations) {
     add(each.option, po::value<std::string>(), each.help);
   }
@@ -183,6 +184,7 @@ Options interpret(const po::variables_map& found) {
                       "': it is debug, info, warning or error");
   }
   options.log_level = *level;
+  options.control = found.count("control") != 0;
   options.access_log = found.count("access-log") != 0;
   return options;
 }

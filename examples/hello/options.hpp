@@ -21,6 +21,7 @@ struct Options {
   relaunch::Deadlines deadlines;
   std::string token;  ///< empty: none is asked for
   relaunch::LogLevel log_level = relaunch::LogLevel::info;
+  bool control = false;
   bool access_log = false;
 };
 

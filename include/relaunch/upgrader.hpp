@@ -122,6 +122,12 @@ struct Options {
   /// /run/relaunch/<name> for root, $XDG_RUNTIME_DIR/relaunch/<name>, else
   /// "run" in the state folder.
   std::filesystem::path run_folder;
+  /// As the main process of a systemd unit (248 or later) with NOTIFY_SOCKET:
+  /// say READY=1 when it serves, MAINPID= of the successor at each commit,
+  /// STATUS=, WATCHDOG=1 if it is asked for, and STOPPING=1 at a real stop.
+  /// Off, or without that socket, systemd would end the unit with the process
+  /// that it knows: an upgrade is refused there (errc::not_permitted).
+  bool tell_service_manager = true;
 };
 
 /// What a generation that leaves is told. Copies share one state.

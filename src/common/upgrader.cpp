@@ -17,6 +17,7 @@
 #include "common/upgrade/coordinator_driver.hpp"
 #include "common/upgrade/departures.hpp"
 #include "common/upgrade/in_process_host.hpp"
+#include "common/upgrade/main_process.hpp"
 #include "common/upgrade/successor_driver.hpp"
 #include "common/upgrade/this_generation.hpp"
 
@@ -138,7 +139,8 @@ struct Upgrader::Impl {
   ~Impl();
 
   void start_thread();
-  void prepare_endpoint();
+  void prepare_hooks();
+  void end();
   bool inherits() const { return successor != nullptr; }
   /// Also once it has left: then it refuses by itself.
   bool coordinates() const {
@@ -154,6 +156,7 @@ struct Upgrader::Impl {
   std::chrono::steady_clock::time_point began;
   upgrade::ThisGeneration self;
   std::unique_ptr<upgrade::Departures> departures;
+  std::unique_ptr<upgrade::MainProcess> main;  ///< for systemd; not supervised
   std::unique_ptr<upgrade::InProcessHost> host;
   std::unique_ptr<upgrade::CoordinatorDriver> coordinator;
   std::unique_ptr<control::LibraryEndpoint> endpoint;  ///< if it is wanted
@@ -189,10 +192,13 @@ Upgrader::Impl::Impl(Options options)
     status.pid = os::own_process_id();
   });
   departures = std::make_unique<upgrade::Departures>(context);
-  host = std::make_unique<upgrade::InProcessHost>(context, self, *departures);
+  main = std::make_unique<upgrade::MainProcess>(
+      context, inheritance ? inheritance->incumbent : os::own_process_id());
+  host = std::make_unique<upgrade::InProcessHost>(context, self, *departures,
+                                                  *main);
   coordinator = std::make_unique<upgrade::CoordinatorDriver>(
       context, *host, *departures, upgrade::Coordinator::AfterCommit::leaves);
-  prepare_endpoint();
+  prepare_hooks();
   if (inheritance) {
     os::set_fault_role("successor");
     successor = std::make_unique<upgrade::SuccessorDriver>(
@@ -206,12 +212,20 @@ Upgrader::Impl::Impl(Options options)
   start_thread();
 }
 
-void Upgrader::Impl::prepare_endpoint() {
-  if (!context.options.control) return;
-  endpoint = std::make_unique<control::LibraryEndpoint>(
-      context, self, *departures, *coordinator);
-  context.on_stay = [this] { endpoint->open(); };
-  context.on_leave = [this] { endpoint->close(); };
+void Upgrader::Impl::prepare_hooks() {
+  if (context.options.control) {
+    endpoint = std::make_unique<control::LibraryEndpoint>(
+        context, self, *departures, *coordinator);
+  }
+  context.on_stay = [this] {
+    if (endpoint) endpoint->open();
+    main->stays();
+  };
+  context.on_incumbent_gone = [this] { main->incumbent_gone(); };
+  context.on_leave = [this] {
+    if (endpoint) endpoint->close();
+    main->leaves();
+  };
 }
 
 void Upgrader::Impl::start_thread() {
@@ -223,19 +237,25 @@ void Upgrader::Impl::start_thread() {
   }};
 }
 
+// Asio puts what the library's thread posts behind what others posted while its
+// handler ran. An answer may be among that, and must not be lost: hence twice.
 Upgrader::Impl::~Impl() {
-  context.mailbox->post([this] {
-    stop_requests.reset();
-    context.on_leave = {};
-    endpoint.reset();
-    coordinator.reset();
-    host.reset();
-    successor.reset();
-    departures.reset();
-    context.io.stop();
-  });
+  context.mailbox->post([this] { context.mailbox->post([this] { end(); }); });
   thread.join();
   context.mailbox->close();
+}
+
+void Upgrader::Impl::end() {
+  stop_requests.reset();
+  context.on_leave = {};
+  context.on_incumbent_gone = {};
+  endpoint.reset();
+  coordinator.reset();
+  host.reset();
+  successor.reset();
+  departures.reset();
+  main.reset();
+  context.io.stop();
 }
 
 void Upgrader::Impl::ready() {
@@ -245,7 +265,7 @@ void Upgrader::Impl::ready() {
   if (!recorded) context.log(LogLevel::warning, recorded.error().text());
   // Whoever sees it serve can reach it, too.
   if (endpoint) endpoint->open();
-  self.accept({});
+  self.accept([this] { main->ready(); });
 }
 
 void Upgrader::Impl::request(const UpgradeRequest& request,

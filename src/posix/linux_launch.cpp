@@ -216,13 +216,15 @@ Spawned spawn(const SpawnPlan& given) {
     const AllSignalsBlocked blocked;
     // CLONE_VFORK: returns when the child has called exec or has ended.
     id = ::clone(run_child, stack + sizeof stack,
-                 RELAUNCH_SHARE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+                 RELAUNCH_SHARE_MEMORY | CLONE_VFORK | CLONE_PIDFD |
+                     (plan.as_sibling ? CLONE_PARENT : 0) | SIGCHLD,
                  &task, &pidfd);
     if (id < 0) return {{}, 0, SpawnStep::clone, errno};
   }
   Handle process{pidfd};
   if (report.error == 0) return {std::move(process), id, report.step, 0};
-  // Reaped here, unless the host ignores SIGCHLD and the system has done it.
+  // Reaped here, unless it is a sibling, or the host ignores SIGCHLD and the
+  // system has done it.
   siginfo_t info = {};
   uninterrupted([&] {
     return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED);

@@ -346,6 +346,7 @@ Result<Process> launch(const LaunchRequest& request) {
   plan.output = request.output;
   plan.error = request.error;
   plan.new_session = request.own_tree;
+  plan.as_sibling = request.as_sibling;
 
   if (fault("process.launch")) {
     return Error{last_error(), cat("cannot start ", request.executable, ": ",

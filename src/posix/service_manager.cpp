@@ -1,6 +1,7 @@
 #include "common/os/service_manager.hpp"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "common/base/text.hpp"
 #include "common/os/handle.hpp"
@@ -47,7 +49,14 @@ std::optional<ServiceManager> ServiceManager::find() {
   return manager;
 }
 
-Result<void> ServiceManager::tell(std::string_view assignments) const {
+std::optional<ProcessId> ServiceManager::main_process() {
+  const auto number = number_in("SYSTEMD_EXEC_PID");
+  if (!number || *number > std::numeric_limits<ProcessId>::max()) return {};
+  return static_cast<ProcessId>(*number);
+}
+
+Result<void> ServiceManager::tell(std::string_view assignments,
+                                  std::chrono::milliseconds patience) const {
   const auto failed = [this](std::error_code why, const char* call) {
     return Error{why, text::cat("cannot tell service manager at ",
                                 text::printable(address_), ": ", call)};
@@ -68,12 +77,19 @@ Result<void> ServiceManager::tell(std::string_view assignments) const {
   if (!is_path) to.sun_path[0] = '\0';
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) +
                                            address_.size() + is_path);
-  const Handle socket{
-      ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  const Handle socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   if (!socket) return failed(last_error(), "socket");
+  const bool waits = patience.count() > 0;
+  const timeval limit = {patience.count() / 1000,
+                         patience.count() % 1000 * 1000};
+  if (waits && ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit,
+                            sizeof limit) != 0) {
+    return failed(last_error(), "SO_SNDTIMEO");
+  }
   const ssize_t sent = uninterrupted([&] {
     return ::sendto(socket.get(), assignments.data(), assignments.size(),
-                    MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), size);
+                    MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT),
+                    reinterpret_cast<const sockaddr*>(&to), size);
   });
   if (sent < 0) return failed(last_error(), "sendto");
   return {};

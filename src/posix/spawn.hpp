@@ -23,6 +23,7 @@ struct SpawnPlan {
   int output = -1;  ///< standard output and error, or -1: as they are
   int error = -1;   ///< standard error, or -1: as the output
   bool new_session = false;
+  bool as_sibling = false;
 };
 
 /// Room for what is written to SpawnPlan::own_number.

@@ -89,7 +89,7 @@ ask() { inside "$relaunch" "$1" --config "$folder/relaunch.ini" "${@:2}"; }
 serving_pid() { property StatusText | grep -o 'pid [0-9]*' | grep -o '[0-9]*'; }
 
 # load NAME PORT fresh|kept: clients, until end_loads; each request is counted.
-declare -A loads=()
+declare -A loads=() inputs=()
 load() {
   local name=$1
   mkfifo "$folder/$name.in"
@@ -100,7 +100,6 @@ load() {
   inputs[${loads[$name]}]=$input
   await grep -q answered "$folder/$name.out" || fail "no answers for $name"
 }
-declare -A inputs=()
 end_loads() {
   local name input
   for name in "${!loads[@]}"; do
@@ -111,4 +110,5 @@ end_loads() {
     wait "${loads[$name]}" || fail "a request failed: $name"
     tail -n +2 "$folder/$name.out" | head -n 3
   done
+  loads=() inputs=()
 }

@@ -89,6 +89,7 @@ Result<void> GenerationLink::start_process(const release::Release& release,
     request.environment.push_back(
         text::cat(upgrade::kSupervisorVariable, '=', context_.control));
   }
+  request.as_sibling = context_.starts_siblings;
   request.handles = {
       {std::string{upgrade::kChannelVariable}, channel.theirs.get()}};
   auto process = context_.start(request);

@@ -81,6 +81,10 @@ struct LaunchRequest {
   /// it would end with its incumbent.
   bool own_tree = false;
   Console console = Console::shared;
+  /// POSIX: the child of whoever started this process, as this one is, who
+  /// reaps it: its exit status is not known here. Windows: processes have no
+  /// parents.
+  bool as_sibling = false;
   /// Its exit status is told also if the host program takes it away. POSIX: a
   /// shell starts it and tells; what a signal ended has exit code 128 and more.
   bool sure_status = false;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "common/base/result.hpp"
+#include "common/os/system.hpp"
 
 namespace relaunch::os {
 
@@ -20,8 +21,15 @@ class ServiceManager {
   /// this one's place by execve speaks to it as well.
   static std::optional<ServiceManager> find();
 
-  /// Assignments, one a line: "READY=1\nSTATUS=…". Never waits.
-  Result<void> tell(std::string_view assignments) const;
+  /// The process that it started for a unit, by which it knows that unit, if
+  /// that is told (systemd since 248): SYSTEMD_EXEC_PID. Any process below may
+  /// have inherited it.
+  static std::optional<ProcessId> main_process();
+
+  /// Assignments, one a line: "READY=1\nSTATUS=…". Waits so long while the
+  /// manager reads nothing.
+  Result<void> tell(std::string_view assignments,
+                    std::chrono::milliseconds patience = {}) const;
   /// It ends this process when it has not heard WATCHDOG=1 for so long;
   /// nothing: it does not watch.
   std::optional<std::chrono::microseconds> watchdog() const {

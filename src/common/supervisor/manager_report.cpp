@@ -9,13 +9,12 @@
 namespace relaunch::supervisor {
 
 using std::chrono::microseconds;
-using std::chrono::milliseconds;
 
 bool speaks_of_supervisor(std::string_view variable) {
   constexpr std::string_view kNames[] = {
-      "LISTEN_FDS=",    "LISTEN_PID=",    "LISTEN_FDNAMES=", "NOTIFY_SOCKET=",
-      "WATCHDOG_USEC=", "WATCHDOG_PID=",  "MAINPID=",        "FDSTORE=",
-      "MANAGERPID=",    "LISTEN_PIDFDID="};
+      "LISTEN_FDS=",    "LISTEN_PID=",     "LISTEN_FDNAMES=",  "NOTIFY_SOCKET=",
+      "WATCHDOG_USEC=", "WATCHDOG_PID=",   "MAINPID=",         "FDSTORE=",
+      "MANAGERPID=",    "LISTEN_PIDFDID=", "SYSTEMD_EXEC_PID="};
   return std::any_of(
       std::begin(kNames), std::end(kNames),
       [&](std::string_view name) { return variable.starts_with(name); });
@@ -23,20 +22,18 @@ bool speaks_of_supervisor(std::string_view variable) {
 
 ManagerReport::ManagerReport(os::ServiceManager manager, Supervisor& supervisor,
                              LogSink log)
-    : manager_(std::move(manager)),
+    : manager_(supervisor.io(), std::move(manager), std::move(log)),
       supervisor_(supervisor),
-      log_(std::move(log)),
-      watchdog_(supervisor.io()),
       self_(std::make_shared<ManagerReport*>(this)) {
   followed_ = supervisor_.events().subscribe(
       [this](const observe::Event& event) { heard(event); });
-  feed_watchdog();
+  manager_.feed_watchdog();
 }
 
 void ManagerReport::heard(const observe::Event& event) {
   if (event.name == observe::name::kSupervisorStopping) {
     stopping_ = true;
-    return tell("STOPPING=1\nSTATUS=stopping");
+    return manager_.tell("STOPPING=1\nSTATUS=stopping");
   }
   // An event may be told before the status says the same: looked at afterwards.
   boost::asio::post(supervisor_.io(), [weak = std::weak_ptr{self_}] {
@@ -47,15 +44,12 @@ void ManagerReport::heard(const observe::Event& event) {
 void ManagerReport::look() {
   if (stopping_) return;
   const Status status = supervisor_.status();
-  std::string text;
+  std::string text = upgrade::to_status_text(status);
   if (status.pid == 0) {
     text = supervisor_.in_crash_loop() ? "crash loop, held" : "nobody serves";
-  } else {
-    text = text::cat("generation ", status.generation, " (pid ", status.pid,
-                     ") serves");
-  }
-  if (status.phase != Phase::idle) {
-    text += text::cat("; ", to_string(status.phase));
+    if (status.phase != Phase::idle) {
+      text += text::cat("; ", to_string(status.phase));
+    }
   }
   std::string assignments;
   if (status.pid != 0 && !std::exchange(ready_, true)) {
@@ -63,7 +57,7 @@ void ManagerReport::look() {
   }
   if (assignments.empty() && text == told_) return;
   told_ = text;
-  tell(assignments + "STATUS=" + text);
+  manager_.tell(assignments + "STATUS=" + text);
 }
 
 void ManagerReport::reloading() {
@@ -71,7 +65,7 @@ void ManagerReport::reloading() {
   // The steady clock is CLOCK_MONOTONIC, which is what the manager compares.
   const auto now = std::chrono::duration_cast<microseconds>(
       std::chrono::steady_clock::now().time_since_epoch());
-  tell(text::cat("RELOADING=1\nMONOTONIC_USEC=", now.count()));
+  manager_.tell(text::cat("RELOADING=1\nMONOTONIC_USEC=", now.count()));
 }
 
 void ManagerReport::reloaded() {
@@ -81,25 +75,8 @@ void ManagerReport::reloaded() {
     const auto self = weak.lock();
     if (!self || (*self)->reloads_ != 0 || (*self)->stopping_) return;
     (*self)->look();
-    (*self)->tell("READY=1");
+    (*self)->manager_.tell("READY=1");
   });
-}
-
-void ManagerReport::tell(const std::string& assignments) {
-  const auto told = manager_.tell(assignments);
-  // Once: it will be so each time.
-  if (!told && !std::exchange(failed_, true) && log_) {
-    log_(LogLevel::warning, told.error().text());
-  }
-}
-
-void ManagerReport::feed_watchdog() {
-  if (!manager_.watchdog()) return;
-  tell("WATCHDOG=1");
-  // sd_watchdog_enabled(3): at half of the time.
-  const auto half =
-      std::chrono::duration_cast<milliseconds>(*manager_.watchdog() / 2);
-  watchdog_.arm(half, [this] { feed_watchdog(); });
 }
 
 }  // namespace relaunch::supervisor

@@ -8,6 +8,7 @@
 
 #include "common/os/service_manager.hpp"
 #include "common/supervisor/supervisor.hpp"
+#include "common/upgrade/manager_link.hpp"
 
 namespace relaunch::supervisor {
 
@@ -32,17 +33,12 @@ class ManagerReport {
  private:
   void heard(const observe::Event& event);
   void look();
-  void tell(const std::string& assignments);
-  void feed_watchdog();
 
-  os::ServiceManager manager_;
+  upgrade::ManagerLink manager_;
   Supervisor& supervisor_;
-  LogSink log_;
-  upgrade::DeadlineTimer watchdog_;
   bool ready_ = false;
   bool stopping_ = false;
   unsigned reloads_ = 0;
-  bool failed_ = false;
   std::string told_;
   observe::Subscription followed_;
   std::shared_ptr<ManagerReport*> self_;

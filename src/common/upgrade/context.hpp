@@ -82,12 +82,16 @@ struct Context {
   using StartProcess = std::function<Result<os::Process>(
       const os::LaunchRequest&, std::uint32_t generation)>;
   StartProcess start_process;  ///< empty: os::launch
+  /// Generations are children of whoever started this one.
+  bool starts_siblings = false;
   /// Every transition, for whoever follows them.
   observe::EventLog events;
   observe::History history;
   bool logs_transitions = true;
-  /// A successor coordinates from now on; this generation leaves. May be empty.
+  /// A successor coordinates from now on; the incumbent that it has succeeded
+  /// is gone; this generation leaves. May be empty.
   std::function<void()> on_stay;
+  std::function<void()> on_incumbent_gone;
   std::function<void()> on_leave;
 
   /// The next generation's.

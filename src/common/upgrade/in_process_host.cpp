@@ -7,7 +7,8 @@
 namespace relaunch::upgrade {
 
 std::optional<std::string> InProcessHost::why_not() const {
-  return os::why_not_replaceable();
+  if (auto reason = os::why_not_replaceable()) return reason;
+  return main_.why_not();
 }
 
 std::unique_ptr<Generation> InProcessHost::make_successor(
@@ -29,6 +30,7 @@ void InProcessHost::succeed(std::unique_ptr<Generation> successor,
   successor_ = std::move(successor);
   successor_->stop_watching();
   successor_->mute();
+  main_.hand_over(successor_->process()->id());
   leave();
 }
 

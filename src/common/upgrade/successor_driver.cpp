@@ -317,6 +317,9 @@ void SuccessorDriver::run(const action::Stay& stay) {
   if (supervised()) return;
   settle_requests(true);
   if (context_.on_stay) context_.on_stay();
+  if (!stay.watch_incumbent && context_.on_incumbent_gone) {
+    context_.on_incumbent_gone();
+  }
 }
 
 void SuccessorDriver::settle_requests(bool committed) {
@@ -342,6 +345,7 @@ void SuccessorDriver::watch_incumbent_leave() {
 }
 
 void SuccessorDriver::note_incumbent_gone() {
+  if (context_.on_incumbent_gone) context_.on_incumbent_gone();
   os::remove_if_possible(
       os::aside_name(context_.built_program(), incumbent_pid_));
   const auto at = std::chrono::duration_cast<std::chrono::microseconds>(
