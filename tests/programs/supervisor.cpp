@@ -10,7 +10,6 @@
 
 #include "common/base/text.hpp"
 #include "common/os/become.hpp"
-#include "common/os/fault.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/instance.hpp"
 #include "programs/census.hpp"
@@ -101,7 +100,6 @@ int run() try {
     return 0;
   }
   misbehave("begin");
-  os::set_fault_role("supervisor");
   const auto replacement = itself(words, settings);
   while (serve(options, replacement)) {
     misbehave("go");

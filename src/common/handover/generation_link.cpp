@@ -28,7 +28,8 @@ GenerationLink::GenerationLink(upgrade::Context& context,
       listeners_(listeners),
       departures_(departures),
       tell_(std::move(tell)),
-      end_(context.io) {}
+      end_(context.io),
+      resumed_(context.io) {}
 
 // launch ---------------------------------------------------------------------
 
@@ -107,6 +108,7 @@ void GenerationLink::kill() {
 }
 
 void GenerationLink::gone(std::string status) {
+  resumed_.disarm();
   if (!reports_) return tell(event::SuccessorGone{std::move(status)});
   paused();
   if (!muted_) reports_->gone(std::move(status));

@@ -18,6 +18,7 @@
 #include "common/release/store.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/coordinator.hpp"
+#include "common/upgrade/deadline_timer.hpp"
 #include "common/upgrade/departures.hpp"
 #include "common/upgrade/generation.hpp"
 #include "common/upgrade/peer_end.hpp"
@@ -116,6 +117,8 @@ class GenerationLink : public upgrade::Generation {
   std::optional<protocol::Rejoin> rejoin_;
   std::function<void(const protocol::Rejoin&)> on_complete_;
   std::function<void()> on_paused_;
+  bool has_paused_ = false;
+  upgrade::DeadlineTimer resumed_;
   std::shared_ptr<os::Process> next_;  ///< kept until it has been sent
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

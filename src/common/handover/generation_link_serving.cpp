@@ -75,6 +75,7 @@ std::vector<OpenedListener> GenerationLink::take_opened() {
 void GenerationLink::pause(const upgrade::Generation& successor,
                            std::function<void()> done) {
   on_paused_ = std::move(done);
+  has_paused_ = false;
   if (process_->gone()) return paused();
   next_ = successor.process();
   const auto& except = successor.unclaimed();
@@ -83,12 +84,19 @@ void GenerationLink::pause(const upgrade::Generation& successor,
 }
 
 void GenerationLink::paused() {
+  has_paused_ = true;
   if (auto done = std::exchange(on_paused_, {})) done();
 }
 
+// One that has paused and has the turn back must say that it accepts: if it
+// hangs, nobody else does.
 void GenerationLink::resume() {
   on_paused_ = {};
   send(protocol::Turn{});
+  if (!std::exchange(has_paused_, false)) return;
+  resumed_.arm(context_.options.deadlines.turn, [this] {
+    lost({errc::switch_timeout, "it does not accept again"});
+  });
 }
 
 void GenerationLink::drain(milliseconds drain) {
@@ -112,7 +120,8 @@ bool GenerationLink::on_report(const protocol::Message& message) {
   } else if (std::get_if<StopRequested>(&message)) {
     if (!muted_) reports_->stop();
   } else {
-    // What crossed its commit, or tells only that it accepts again.
+    if (std::get_if<Serving>(&message)) resumed_.disarm();  // it accepts again
+    // Or what crossed its commit.
     return std::get_if<Serving>(&message) || std::get_if<Health>(&message);
   }
   return true;

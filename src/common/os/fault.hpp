@@ -3,7 +3,9 @@
 //
 // A test names a folder in the variable RELAUNCH_FAULTS of a program and puts
 // files into it, called "<role>.<point>", before or while the program runs:
-//   role   "incumbent", "successor", or "leaving" for a generation that drains
+//   role   "supervisor"; "incumbent", "successor", or "leaving" for a
+//   generation
+//          that drains
 //   point  one of those below, or the name of an action of the machines
 //          (common/upgrade), struck before it is run
 // What the file says happens once, since the file is removed first; that it is

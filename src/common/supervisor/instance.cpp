@@ -97,11 +97,10 @@ void Instance::on_service_order(os::ServiceOrder order) {
 void Instance::upgrade(control::UpgradeOrder order, OnLine on_line,
                        OnEnd on_end) {
   if (!order.release.empty()) {
-    return supervisor_->rollback(order.release, std::move(on_line),
-                                 std::move(on_end));
+    return supervisor_->rollback(order.request, order.release,
+                                 std::move(on_line), std::move(on_end));
   }
-  upgrade::Order wanted;
-  wanted.request = order.request;
+  auto wanted = upgrade::Order::asked_for(order.request);
   if (!order.artifact.empty()) {
     wanted.artifact = release::Artifact{order.artifact, options().executable};
   }

@@ -7,6 +7,7 @@
 
 #include "common/build/runner.hpp"
 #include "common/handover/generation_link.hpp"
+#include "common/os/fault.hpp"
 #include "common/os/listener.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/foreign_generation.hpp"
@@ -35,6 +36,7 @@ Supervisor::Supervisor(Options options, LogSink log)
       policy_(options.restart),
       restart_timer_(context_.io),
       recovery_(context_, listeners_, departures_) {
+  os::set_fault_role("supervisor");
   context_.supervises = true;
   context_.generation = 0;
   context_.options.log = std::move(log);
@@ -187,7 +189,9 @@ void Supervisor::incumbent_ended(const std::string& status) {
   exited.level = LogLevel::warning;
   exited.generation = context_.generation;
   exited.pid = pid();
-  exited.outcome = observe::exit_reason::kCrashed;
+  exited.outcome = std::exchange(killed_, false)
+                       ? observe::exit_reason::kKilled
+                       : observe::exit_reason::kCrashed;
   exited.message = status;
   exited.duration = std::chrono::duration_cast<milliseconds>(
       steady_clock::now() - committed_);
@@ -216,9 +220,7 @@ void Supervisor::incumbent_lost(const Error& error) {
   if (auto asked = incumbent_->process()->ask_to_stop(); !asked) {
     context_.log(LogLevel::debug, asked.error().text());
   }
-  restart_timer_.arm(options_.deadlines.grace, [this] {
-    if (incumbent_) incumbent_->kill();
-  });
+  restart_timer_.arm(options_.deadlines.grace, [this] { end_incumbent(); });
 }
 
 // requests -------------------------------------------------------------------
@@ -248,7 +250,8 @@ void Supervisor::upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end) {
   driver_->request(std::move(order), std::move(on_line), std::move(on_end));
 }
 
-void Supervisor::rollback(std::string release, OnLine on_line, OnEnd on_end) {
+void Supervisor::rollback(UpgradeRequest request, const std::string& release,
+                          OnLine on_line, OnEnd on_end) {
   auto found = release == "previous" ? context_.store->previous()
                                      : context_.store->find(release);
   if (!found) {
@@ -258,7 +261,7 @@ void Supervisor::rollback(std::string release, OnLine on_line, OnEnd on_end) {
             ? std::string{"no release was committed before this one"}
             : text::cat("release ", text::printable(release), " is not kept"));
   }
-  upgrade::Order order;
+  auto order = upgrade::Order::asked_for(request);
   order.request.force = true;
   order.release = std::move(found);
   upgrade(std::move(order), std::move(on_line), std::move(on_end));
@@ -348,6 +351,12 @@ void Supervisor::pause(const upgrade::Generation& successor,
   incumbent_->pause(successor, std::move(done));
 }
 
+void Supervisor::end_incumbent() {
+  if (!incumbent_) return;
+  killed_ = true;
+  incumbent_->kill();
+}
+
 void Supervisor::resume() {
   if (incumbent_) incumbent_->resume();
 }
@@ -381,7 +390,8 @@ void Supervisor::serve(std::unique_ptr<upgrade::Generation> generation) {
       [this](const std::string& status) { incumbent_ended(status); },
       [this](const Error& error) { incumbent_lost(error); },
       [this](UpgradeRequest request, OnLine on_line, OnEnd on_end) {
-        upgrade({request, {}, {}, {}}, std::move(on_line), std::move(on_end));
+        upgrade(upgrade::Order::asked_for(request), std::move(on_line),
+                std::move(on_end));
       },
       [this] { abort(); },
       [this] { stop(StopMode::drain); },

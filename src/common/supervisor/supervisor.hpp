@@ -77,7 +77,8 @@ class Supervisor final : private upgrade::Host {
 
   void upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end);
   /// To a kept release; "previous": the one that was committed before.
-  void rollback(std::string release, OnLine on_line, OnEnd on_end);
+  void rollback(UpgradeRequest request, const std::string& release,
+                OnLine on_line, OnEnd on_end);
   /// The release that runs once more, in a new generation, with these options.
   /// Unless that is done, everything is as before. Refused with
   /// errc::invalid_argument if something is changed that stays as it is as long
@@ -148,6 +149,7 @@ class Supervisor final : private upgrade::Host {
       upgrade::Generation::Tell tell) override;
   void pause(const upgrade::Generation& successor,
              std::function<void()> done) override;
+  void end_incumbent() override;
   void resume() override;
   void succeed(std::unique_ptr<upgrade::Generation> successor,
                const release::Release& release) override;
@@ -180,6 +182,7 @@ class Supervisor final : private upgrade::Host {
   std::chrono::steady_clock::time_point committed_{};
   StopMode stop_mode_ = StopMode::drain;
   bool stopping_ = false;
+  bool killed_ = false;  ///< the incumbent, by this supervisor
 };
 
 }  // namespace relaunch::supervisor

@@ -119,6 +119,7 @@ CoordinatorActions Coordinator::in_idle(const CoordinatorEvent& event) {
   lost_.reset();
   awaiting_health_ = probation_over_ = successor_gone_ = recorded_ = false;
   nobody_serves_ = requested->nobody_serves;
+  insists_ = requested->insists;
   switch (requested->from) {
     case event::From::launch:
       step_ = Step::launching;
@@ -256,6 +257,9 @@ CoordinatorActions Coordinator::in_pausing(const CoordinatorEvent& event) {
     return {arm(Wait::turn), action::GiveTurn{}};
   }
   if (is_step_expiry(event)) {
+    if (std::exchange(insists_, false)) {
+      return {arm(Wait::kill), action::EndIncumbent{}};
+    }
     return end_upgrade(expired_error(), false);
   }
   return before_switch(event);

@@ -59,6 +59,9 @@ enum class From {
 struct Requested {
   From from = From::build;
   bool nobody_serves = false;  ///< a start: there is nobody to go back to
+  /// An incumbent that does not stop accepting in time is ended. Only a
+  /// supervisor can do that and still hold the listeners.
+  bool insists = false;
 };
 struct Built {
   std::optional<Error> error;
@@ -132,6 +135,7 @@ struct Launch {};
 struct Welcome {};  ///< answer the hello and give the listeners
 struct AskHealth {};
 struct PauseAccepting {};
+struct EndIncumbent {};  ///< IncumbentEnded and Paused tell that it is
 struct GiveTurn {};
 struct ResumeAccepting {};
 struct TakeTurnBack {};  ///< ask the successor for it
@@ -164,11 +168,11 @@ struct Disarm {
 using CoordinatorAction = std::variant<
     action::StartBuild, action::CancelBuild, action::Stage, action::CancelStage,
     action::Launch, action::Welcome, action::AskHealth, action::PauseAccepting,
-    action::GiveTurn, action::ResumeAccepting, action::TakeTurnBack,
-    action::KillSuccessor, action::WatchSuccessorLeave, action::Record,
-    action::RestoreRecord, action::Commit, action::AnswerAndSucceed,
-    action::Finish, action::RefuseRequest, action::Leave, action::Arm,
-    action::Disarm>;
+    action::EndIncumbent, action::GiveTurn, action::ResumeAccepting,
+    action::TakeTurnBack, action::KillSuccessor, action::WatchSuccessorLeave,
+    action::Record, action::RestoreRecord, action::Commit,
+    action::AnswerAndSucceed, action::Finish, action::RefuseRequest,
+    action::Leave, action::Arm, action::Disarm>;
 using CoordinatorActions = std::vector<CoordinatorAction>;
 
 /// What tests and logs call each of them.
@@ -181,6 +185,7 @@ constexpr std::string_view name_of(const CoordinatorAction& action) {
                                          "welcome",
                                          "ask-health",
                                          "pause-accepting",
+                                         "end-incumbent",
                                          "give-turn",
                                          "resume-accepting",
                                          "take-turn-back",
@@ -265,6 +270,7 @@ class Coordinator {
   Error expired_error() const;
 
   bool stays_ = false;
+  bool insists_ = false;
   bool nobody_serves_ = false;  ///< but the successor
   Step step_ = Step::idle;
   std::optional<Failure> failure_;

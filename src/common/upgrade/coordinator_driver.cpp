@@ -66,7 +66,7 @@ void CoordinatorDriver::request(Order order, OnLine on_line, OnEnd on_end) {
   attempt_->on_end = std::move(on_end);
   attempt_->began = steady_clock::now();
   told_.began(attempt_->order.start);
-  feed(event::Requested{from, host_.pid() == 0});
+  feed(event::Requested{from, host_.pid() == 0, attempt_->order.insists});
 }
 
 event::From CoordinatorDriver::begins_at(const Order& order) const {
@@ -183,6 +183,10 @@ void CoordinatorDriver::run(const action::PauseAccepting&) {
     // One that was called off may still finish, in a later attempt even.
     if (number == pauses_) feed(event::Paused{});
   });
+}
+
+void CoordinatorDriver::run(const action::EndIncumbent&) {
+  host_.end_incumbent();
 }
 
 void CoordinatorDriver::run(const action::GiveTurn&) {

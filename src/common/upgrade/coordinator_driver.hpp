@@ -33,6 +33,15 @@ struct Order {
   std::optional<std::vector<std::string>> arguments;
   /// A supervisor's own start or restart: no upgrade that somebody asked for.
   bool start = false;
+  /// Somebody forces it: an incumbent that does not stop accepting is ended.
+  bool insists = false;
+
+  static Order asked_for(const UpgradeRequest& request) {
+    Order order;
+    order.request = request;
+    order.insists = request.force;
+    return order;
+  }
 };
 
 /// All calls on the library's thread.
@@ -85,6 +94,7 @@ class CoordinatorDriver {
   void run(const action::Welcome&);
   void run(const action::AskHealth&);
   void run(const action::PauseAccepting&);
+  void run(const action::EndIncumbent&);
   void run(const action::GiveTurn&);
   void run(const action::ResumeAccepting&);
   void run(const action::TakeTurnBack&);

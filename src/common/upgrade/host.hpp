@@ -27,6 +27,8 @@ class Host {
   /// `done` when it has. At once if nobody serves.
   virtual void pause(const Generation& successor,
                      std::function<void()> done) = 0;
+  /// It is ended by force; then it has paused. Not in library mode.
+  virtual void end_incumbent() {}
   /// It accepts again, also if it has not finished to pause.
   virtual void resume() = 0;
   /// The successor is committed, and whoever asked has been answered: the

@@ -146,6 +146,8 @@ class Successor {
   bool alone() const { return alone_; }
   /// Its coordinator is a supervisor.
   bool supervised() const { return supervised_; }
+  /// The channel is, or the process at its other end is gone.
+  bool lost() const { return lost_ || orphaned_; }
   /// It accepts, or is about to.
   bool has_turn() const {
     return step_ == Step::taking || step_ == Step::serving ||

@@ -106,7 +106,8 @@ class SuccessorDriver {
   void on_rejoined(std::unique_ptr<os::Channel> channel,
                    os::Process supervisor);
   /// Nobody answers them any more.
-  void fail_requests(const std::string& reason);
+  /// To whoever asks while there is no supervisor.
+  Outcome unanswered() const;
   void send(const protocol::Message& message);
   void settle_requests(bool committed);
   void settle_listeners(std::optional<Error> error);

@@ -72,7 +72,9 @@ void SuccessorDriver::run(const action::Rejoin&) {
   context_.log(LogLevel::warning,
                "the supervisor cannot be reached, serving on: generation=",
                context_.generation);
-  fail_requests("the supervisor cannot be reached");
+  for (const auto& [number, request] : std::exchange(requests_, {})) {
+    request.on_end(unanswered());
+  }
   if (control_->empty()) return;
   rejoining_ = std::make_unique<Rejoining>(
       context_.io, *control_,
@@ -128,6 +130,7 @@ void SuccessorDriver::send_opened(
 void SuccessorDriver::request(const UpgradeRequest& request,
                               std::function<void(std::string_view)> on_line,
                               std::function<void(const Outcome&)> on_end) {
+  if (machine_.lost()) return on_end(unanswered());
   const std::uint32_t number = ++last_request_;
   requests_[number] = {std::move(on_line), std::move(on_end)};
   send(protocol::UpgradeRequested{number, request.skip_build, request.force,
@@ -139,16 +142,14 @@ void SuccessorDriver::on_ended(const protocol::UpgradeEnded& ended) {
   if (!request.empty()) request.mapped().on_end(protocol::to_outcome(ended));
 }
 
-void SuccessorDriver::fail_requests(const std::string& reason) {
+Outcome SuccessorDriver::unanswered() const {
   Outcome outcome;
   outcome.result = Outcome::Result::failed;
   outcome.code = errc::channel_lost;
-  outcome.reason = reason;
+  outcome.reason = "the supervisor cannot be reached";
   outcome.serving_generation = context_.generation;
   outcome.serving_pid = os::own_process_id();
-  for (const auto& [number, request] : std::exchange(requests_, {})) {
-    request.on_end(outcome);
-  }
+  return outcome;
 }
 
 void SuccessorDriver::on_report(const protocol::Report& report) {

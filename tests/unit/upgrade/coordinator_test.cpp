@@ -64,6 +64,19 @@ Coordinator at(Step step) {
   return machine;
 }
 
+/// That of a supervisor, which is to get its way.
+Coordinator forced_to_pause() {
+  Coordinator machine{Coordinator::AfterCommit::stays};
+  machine.on(event::Requested{event::From::launch, false, true});
+  for (const CoordinatorEvent& event : std::vector<CoordinatorEvent>{
+           event::Launched{}, event::HelloReceived{}, event::Adopted{},
+           event::SuccessorReady{}, event::HealthAnswered{true}}) {
+    machine.on(event);
+  }
+  EXPECT_EQ(machine.step(), Step::pausing);
+  return machine;
+}
+
 void expect_the_next_upgrade_works(Coordinator& machine) {
   EXPECT_EQ(machine.step(), Step::idle);
   EXPECT_TRUE(machine.holds_turn());
@@ -265,6 +278,23 @@ TEST(Coordinator, ResumesAPauseThatTakesTooLong) {
   EXPECT_TRUE(has<action::ResumeAccepting>(actions));
   EXPECT_TRUE(has<action::KillSuccessor>(actions));
   EXPECT_FALSE(machine.failure()->blames_release) << "it is this one's fault";
+}
+
+TEST(Coordinator, ForcedItEndsAnIncumbentThatDoesNotPauseAndGivesTheTurn) {
+  Coordinator machine = forced_to_pause();
+  const auto actions = machine.on(kStepOver);
+  EXPECT_TRUE(has<action::EndIncumbent>(actions));
+  EXPECT_FALSE(has<action::KillSuccessor>(actions));
+  machine.on(event::IncumbentEnded{"signal 9 (Killed)"});
+  EXPECT_TRUE(has<action::GiveTurn>(machine.on(event::Paused{})));
+  EXPECT_TRUE(has<action::Record>(machine.on(event::SuccessorServing{})))
+      << "there is nobody to go back to";
+}
+
+TEST(Coordinator, AnIncumbentThatCannotBeEndedEndsAForcedUpgrade) {
+  Coordinator machine = forced_to_pause();
+  machine.on(kStepOver);
+  EXPECT_TRUE(has<action::KillSuccessor>(machine.on(kStepOver)));
 }
 
 TEST(Coordinator, APauseThatFinishesTooLateGivesNoTurn) {

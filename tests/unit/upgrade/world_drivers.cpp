@@ -115,6 +115,10 @@ struct World::Runner {
   void run(const action::AskHealth&) const {
     send_down(protocol::AskHealth{++self.question});
   }
+  // Only a supervisor does this.
+  void run(const action::EndIncumbent&) const {
+    world.must(false, "an incumbent does not end itself");
+  }
   void run(const action::PauseAccepting&) const {
     world.yield(who, [this_world = &world, who = who, number = ++self.pauses] {
       if (number == this_world->at(who).pauses) {
