@@ -88,8 +88,11 @@ if(TARGET relaunch_command)
   install(TARGETS relaunch_command RUNTIME COMPONENT relaunch_runtime)
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     # Examples to copy and change, hence not where systemd looks.
-    install(DIRECTORY ${PROJECT_SOURCE_DIR}/packaging/systemd/
-            DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/relaunch/systemd
-            COMPONENT relaunch_runtime)
+    set(units ${PROJECT_SOURCE_DIR}/packaging/systemd)
+    set(units_folder ${CMAKE_INSTALL_DATAROOTDIR}/relaunch/systemd)
+    install(FILES ${units}/relaunch.service ${units}/relaunch.socket
+            DESTINATION ${units_folder} COMPONENT relaunch_runtime)
+    install(FILES ${units}/hello.service
+            DESTINATION ${units_folder} COMPONENT relaunch_documentation)
   endif()
 endif()

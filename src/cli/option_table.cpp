@@ -138,7 +138,8 @@ constexpr std::array kOptions = {
                Kind::listener,
                "NAME=ADDRESS",
                {},
-               "a listener to hold: http=tcp://0.0.0.0:8080; repeatable",
+               "a listener to hold: http=tcp://0.0.0.0:8080, or http=systemd: "
+               "from a socket unit; repeatable",
                kRun,
                true,
                true},

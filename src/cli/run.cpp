@@ -1,10 +1,12 @@
 #include "cli/run.hpp"
 
 #include <optional>
+#include <utility>
 
 #include "cli/instance_output.hpp"
 #include "common/base/text.hpp"
 #include "common/os/become.hpp"
+#include "common/os/passed_sockets.hpp"
 #include "common/os/terminal.hpp"
 #include "common/supervisor/instance.hpp"
 #include "common/supervisor/pid_file.hpp"
@@ -28,12 +30,13 @@ Failure failure(const Error& error) {
 /// True: the replacement is to take the place of this process.
 Attempt<bool> run_once(const supervisor::Options& options,
                        const ReadOptions& read_options,
-                       const supervisor::Replacement& replacement) {
+                       const supervisor::Replacement& replacement,
+                       std::vector<os::PassedSocket> passed) {
   auto output = InstanceOutput::open(options, to(os::Stream::output),
                                      to(os::Stream::error));
   if (!output) return Failure{ExitCode::io, output.error().text()};
   const LogSink log = (*output)->log_sink();
-  auto instance = supervisor::Instance::open(options, log);
+  auto instance = supervisor::Instance::open(options, log, std::move(passed));
   if (!instance) return failure(instance.error());
   std::optional<supervisor::PidFile> pid_file;
   if (!options.pid_file.empty()) {
@@ -61,8 +64,11 @@ Attempt<ExitCode> run(const supervisor::Options& options,
                       const ReadOptions& read_options,
                       const supervisor::Replacement& replacement) {
   os::outlive_broken_streams();
+  auto passed = os::take_passed_sockets();
+  if (!passed) return Failure{exit_code(passed.error()), passed.error().text()};
   for (;;) {
-    const auto replaced = run_once(options, read_options, replacement);
+    const auto replaced = run_once(options, read_options, replacement,
+                                   std::exchange(*passed, {}));
     if (!replaced) return replaced.error();
     if (!*replaced) return ExitCode::done;
     // It has failed if it returns: then this one takes its generations in.

@@ -7,6 +7,7 @@
 #include "common/base/address.hpp"
 #include "common/base/text.hpp"
 #include "common/protocol/message.hpp"
+#include "common/supervisor/passed_listeners.hpp"
 
 namespace relaunch::cli {
 namespace {
@@ -198,6 +199,15 @@ Checked<supervisor::ListenerOption> parse_listener(std::string_view text) {
   const auto name = text.substr(0, equals);
   if (const auto named = protocol::check_name(name); !named) {
     return Complaint{named.error().text()};
+  }
+  supervisor::ListenerOption option{std::string{name},
+                                    std::string{text.substr(equals + 1)}};
+  // From a socket unit: its FileDescriptorName= is checked as a name.
+  if (const auto unit = supervisor::socket_unit_of(option)) {
+    if (const auto named = protocol::check_name(*unit); !named) {
+      return Complaint{named.error().text()};
+    }
+    return option;
   }
   const auto address = Address::parse(text.substr(equals + 1));
   if (!address) return Complaint{address.error().text()};

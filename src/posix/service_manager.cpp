@@ -57,6 +57,22 @@ std::optional<ProcessId> ServiceManager::main_process() {
 
 Result<void> ServiceManager::tell(std::string_view assignments,
                                   std::chrono::milliseconds patience) const {
+  return send(assignments, patience, nullptr);
+}
+
+// FDPOLL=0: a program below may shut a listener down, and it listens again.
+Result<void> ServiceManager::store(std::string_view name,
+                                   native_socket socket) const {
+  return send(text::cat("FDSTORE=1\nFDPOLL=0\nFDNAME=", name), {}, &socket);
+}
+
+Result<void> ServiceManager::forget(std::string_view name) const {
+  return send(text::cat("FDSTOREREMOVE=1\nFDNAME=", name), {}, nullptr);
+}
+
+Result<void> ServiceManager::send(std::string_view assignments,
+                                  std::chrono::milliseconds patience,
+                                  const native_socket* passed) const {
   const auto failed = [this](std::error_code why, const char* call) {
     return Error{why, text::cat("cannot tell service manager at ",
                                 text::printable(address_), ": ", call)};
@@ -86,12 +102,27 @@ Result<void> ServiceManager::tell(std::string_view assignments,
                             sizeof limit) != 0) {
     return failed(last_error(), "SO_SNDTIMEO");
   }
+  iovec bytes = {const_cast<char*>(assignments.data()), assignments.size()};
+  msghdr message = {};
+  message.msg_name = &to;
+  message.msg_namelen = size;
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  if (passed) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), passed, sizeof *passed);
+  }
   const ssize_t sent = uninterrupted([&] {
-    return ::sendto(socket.get(), assignments.data(), assignments.size(),
-                    MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT),
-                    reinterpret_cast<const sockaddr*>(&to), size);
+    return ::sendmsg(socket.get(), &message,
+                     MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT));
   });
-  if (sent < 0) return failed(last_error(), "sendto");
+  if (sent < 0) return failed(last_error(), "sendmsg");
   return {};
 }
 

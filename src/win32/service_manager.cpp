@@ -12,4 +12,10 @@ Result<void> ServiceManager::tell(std::string_view,
   return {};
 }
 
+Result<void> ServiceManager::store(std::string_view, native_socket) const {
+  return {};
+}
+
+Result<void> ServiceManager::forget(std::string_view) const { return {}; }
+
 }  // namespace relaunch::os

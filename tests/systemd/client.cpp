@@ -1,8 +1,8 @@
 // What the tests here need inside the namespaces of a booted systemd.
-//   load PORT fresh|kept     requests until the end of the input; then a
-//   report.
-//                            Ends with 1 if a single one has failed.
-//   post PORT PATH           one request; prints the answer's body.
+//   load PORT fresh|kept|unrefused
+//                      requests until the end of the input; then a report.
+//                      Ends with 1 if a single one has failed, or was refused.
+//   post PORT PATH     one request; prints the answer's body.
 #include <chrono>
 #include <iostream>
 #include <string>
@@ -31,7 +31,10 @@ int load(std::uint16_t port, const std::string& connections) {
   while (std::getline(std::cin, line)) continue;
   const LoadReport report = client.stop();
   std::cout << report.text() << std::endl;
-  return report.failed() == 0 && report.ok > 0 ? 0 : 1;
+  const auto refused = static_cast<std::size_t>(Failure::refused);
+  const auto failed = connections == "unrefused" ? report.failures.at(refused)
+                                                 : report.failed();
+  return failed == 0 && report.ok > 0 ? 0 : 1;
 }
 
 int post(std::uint16_t port, const std::string& path) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "common/base/result.hpp"
+#include "common/os/handle.hpp"
 #include "common/os/system.hpp"
 
 namespace relaunch::os {
@@ -30,6 +31,13 @@ class ServiceManager {
   /// manager reads nothing.
   Result<void> tell(std::string_view assignments,
                     std::chrono::milliseconds patience = {}) const;
+  /// Keeps this socket open for the next start of this unit, as long as that is
+  /// not stopped (FileDescriptorStoreMax=). One that it has already is not kept
+  /// twice.
+  Result<void> store(std::string_view name, native_socket socket) const;
+  /// All of this name.
+  Result<void> forget(std::string_view name) const;
+
   /// It ends this process when it has not heard WATCHDOG=1 for so long;
   /// nothing: it does not watch.
   std::optional<std::chrono::microseconds> watchdog() const {
@@ -38,6 +46,10 @@ class ServiceManager {
 
  private:
   ServiceManager() = default;
+  Result<void> send(std::string_view assignments,
+                    std::chrono::milliseconds patience,
+                    const native_socket* passed) const;
+
   std::string address_;
   std::optional<std::chrono::microseconds> watchdog_;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/os/console_event.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/generation.hpp"
 
@@ -15,9 +16,12 @@ namespace relaunch::supervisor {
 
 class AdoptedProcess final : public upgrade::Generation {
  public:
+  /// `stop_signal`: as ForeignOptions says; Windows: of no use here.
   AdoptedProcess(upgrade::Context& context,
-                 std::shared_ptr<os::Process> process)
-      : context_(context), process_(std::move(process)) {}
+                 std::shared_ptr<os::Process> process, std::string stop_signal)
+      : context_(context),
+        process_(std::move(process)),
+        stop_signal_(std::move(stop_signal)) {}
 
   Result<void> launch(const release::Release&, LaunchPlan) override {
     return Error{errc::invalid_argument, "it runs already"};
@@ -47,7 +51,10 @@ class AdoptedProcess final : public upgrade::Generation {
   }
   void resume() override {}
   void drain(std::chrono::milliseconds) override {
-    if (auto asked = process_->ask_to_stop(); !asked) {
+    const auto asked = os::can_send_console_events()
+                           ? process_->ask_to_stop()
+                           : process_->ask_to_stop(stop_signal_);
+    if (!asked) {
       context_.log(LogLevel::warning, asked.error().text());
     }
   }
@@ -67,6 +74,7 @@ class AdoptedProcess final : public upgrade::Generation {
  private:
   upgrade::Context& context_;
   std::shared_ptr<os::Process> process_;
+  std::string stop_signal_;
   std::unique_ptr<os::ProcessWatch> watch_;
   upgrade::Reports reports_;
   std::set<std::string> none_;

@@ -25,8 +25,11 @@ Instance::Instance(const Options& options, LogSink log)
 
 Instance::~Instance() = default;
 
-Result<std::unique_ptr<Instance>> Instance::open(Options options, LogSink log) {
+Result<std::unique_ptr<Instance>> Instance::open(
+    Options options, LogSink log, std::vector<os::PassedSocket> passed) {
   std::unique_ptr<Instance> instance{new Instance{options, std::move(log)}};
+  instance->stored_ = ManagerReport::stored_of(passed);
+  instance->supervisor_->inherit(std::move(passed));
   if (auto begun = instance->begin(options.run_folder); !begun) {
     return begun.error();
   }
@@ -56,7 +59,8 @@ Result<void> Instance::begin(const std::filesystem::path& run_folder) {
   if (!link) return link.error();
   service_ = std::move(*link);
   if (auto manager = os::ServiceManager::find()) {
-    report_.emplace(std::move(*manager), *supervisor_, log_);
+    report_.emplace(std::move(*manager), *supervisor_, log_,
+                    std::move(stored_));
   }
   return supervisor_->prepare(server_->address());
 }

@@ -22,7 +22,9 @@ class Instance final : private control::Target {
   /// Nothing is started yet, and no other instance has been disturbed. Errors:
   /// errc::busy if another process is this instance; of the folders and the
   /// listeners; a program that does not exist.
-  static Result<std::unique_ptr<Instance>> open(Options options, LogSink log);
+  /// `passed`: by the service manager.
+  static Result<std::unique_ptr<Instance>> open(
+      Options options, LogSink log, std::vector<os::PassedSocket> passed = {});
   ~Instance() override;
 
   /// Returns when it has been stopped and every generation has left; or true:
@@ -71,6 +73,7 @@ class Instance final : private control::Target {
   observe::Subscription counted_;
   std::unique_ptr<control::Server> server_;
   std::optional<os::OperatorSignals> signals_;
+  ManagerReport::Stored stored_;          ///< by systemd, for this start
   std::optional<ManagerReport> report_;   ///< to systemd, if that asks for it
   std::unique_ptr<ServiceLink> service_;  ///< to its host, if it has one
   std::function<void()> reopen_logs_;

@@ -21,9 +21,10 @@ bool speaks_of_supervisor(std::string_view variable) {
 }
 
 ManagerReport::ManagerReport(os::ServiceManager manager, Supervisor& supervisor,
-                             LogSink log)
+                             LogSink log, Stored stored)
     : manager_(supervisor.io(), std::move(manager), std::move(log)),
       supervisor_(supervisor),
+      stored_(std::move(stored)),
       self_(std::make_shared<ManagerReport*>(this)) {
   followed_ = supervisor_.events().subscribe(
       [this](const observe::Event& event) { heard(event); });
@@ -43,6 +44,7 @@ void ManagerReport::heard(const observe::Event& event) {
 
 void ManagerReport::look() {
   if (stopping_) return;
+  keep_store();
   const Status status = supervisor_.status();
   std::string text = upgrade::to_status_text(status);
   if (status.pid == 0) {
@@ -58,6 +60,42 @@ void ManagerReport::look() {
   if (assignments.empty() && text == told_) return;
   told_ = text;
   manager_.tell(assignments + "STATUS=" + text);
+}
+
+ManagerReport::Stored ManagerReport::stored_of(
+    const std::vector<os::PassedSocket>& passed) {
+  Stored stored;
+  for (const auto& [name, socket] : passed) {
+    if (name.starts_with(stored_name(""))) {
+      stored[name] = os::identity_of(socket.get());
+    }
+  }
+  return stored;
+}
+
+// What is held, and nothing else: it outlives a supervisor that is killed.
+// While those of an earlier one are still awaited, nobody knows what is held.
+void ManagerReport::keep_store() {
+  if (supervisor_.recovering()) return;
+  Stored held;
+  std::map<std::string, native_socket> sockets;
+  for (const auto& entry : supervisor_.held()) {
+    const std::string name = stored_name(entry.item.name);
+    held[name] = os::identity_of(entry.socket);
+    sockets[name] = entry.socket;
+  }
+  if (held == stored_) return;
+  for (const auto& [name, identity] : stored_) {
+    const auto still = held.find(name);
+    if (still != held.end() && still->second == identity) continue;
+    manager_.forget(name);
+  }
+  for (const auto& [name, identity] : held) {
+    const auto before = stored_.find(name);
+    if (before != stored_.end() && before->second == identity) continue;
+    manager_.store(name, sockets[name]);
+  }
+  stored_ = std::move(held);
 }
 
 void ManagerReport::reloading() {

@@ -2,9 +2,12 @@
 // that it lives, that it stops.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/os/service_manager.hpp"
 #include "common/supervisor/supervisor.hpp"
@@ -19,9 +22,13 @@ bool speaks_of_supervisor(std::string_view variable);
 /// On the supervisor's thread.
 class ManagerReport {
  public:
+  /// What the manager has in its store: names, and which sockets.
+  using Stored = std::map<std::string, std::uint64_t>;
+  static Stored stored_of(const std::vector<os::PassedSocket>& passed);
+
   /// Follows this supervisor, which must outlive it.
-  ManagerReport(os::ServiceManager manager, Supervisor& supervisor,
-                LogSink log);
+  ManagerReport(os::ServiceManager manager, Supervisor& supervisor, LogSink log,
+                Stored stored);
   ManagerReport(const ManagerReport&) = delete;
   ManagerReport& operator=(const ManagerReport&) = delete;
 
@@ -33,12 +40,14 @@ class ManagerReport {
  private:
   void heard(const observe::Event& event);
   void look();
+  void keep_store();
 
   upgrade::ManagerLink manager_;
   Supervisor& supervisor_;
   bool ready_ = false;
   bool stopping_ = false;
   unsigned reloads_ = 0;
+  Stored stored_;
   std::string told_;
   observe::Subscription followed_;
   std::shared_ptr<ManagerReport*> self_;

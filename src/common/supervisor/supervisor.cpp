@@ -85,23 +85,6 @@ Result<void> Supervisor::prepare(std::string control) {
   return {};
 }
 
-Result<void> Supervisor::open_listeners() {
-  const auto held = listeners_.entries();
-  for (const auto& [name, address] : options_.listeners) {
-    const bool is_held = std::any_of(
-        held.begin(), held.end(),
-        [&name = name](const auto& each) { return each.item.name == name; });
-    if (is_held) continue;
-    if (auto claimed = listeners_.claim(name, address); !claimed) {
-      return claimed.error();
-    }
-    observe::Event opened;
-    opened.message = text::cat(name, ' ', address);
-    tell(std::move(opened), observe::name::kListenerOpened);
-  }
-  return {};
-}
-
 void Supervisor::run() {
   tell({}, observe::name::kSupervisorStarted);
   noted_ = context_.events.subscribe(

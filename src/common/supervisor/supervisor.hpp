@@ -19,6 +19,7 @@
 #include "common/os/endpoint.hpp"
 #include "common/supervisor/journal.hpp"
 #include "common/supervisor/options.hpp"
+#include "common/supervisor/passed_listeners.hpp"
 #include "common/supervisor/recovery.hpp"
 #include "common/supervisor/restart_policy.hpp"
 #include "common/upgrade/context.hpp"
@@ -40,6 +41,10 @@ class Supervisor final : private upgrade::Host {
   Supervisor(Options options, LogSink log);
   ~Supervisor() override;
 
+  /// Before prepare(): what its service manager has passed to this process.
+  void inherit(std::vector<os::PassedSocket> sockets) {
+    passed_ = PassedListeners{std::move(sockets)};
+  }
   /// Opens the state folder and the listeners; nothing is started. `control`:
   /// where generations find this supervisor again. Errors: of the state
   /// folder, a listener that cannot be had, a program that does not exist.
@@ -100,10 +105,16 @@ class Supervisor final : private upgrade::Host {
   bool pauses() const {
     return options_.foreign.readiness == Readiness::embedded;
   }
+  /// Generations of an earlier supervisor are still awaited.
+  bool recovering() const { return !recovered_; }
   bool in_crash_loop() const { return policy_.in_crash_loop(); }
   std::chrono::milliseconds uptime() const;
   /// Names, and where they really listen.
   std::vector<ListenerOption> listeners() const;
+  /// The sockets themselves.
+  std::vector<handover::ListenerSet::Entry> held() const {
+    return listeners_.entries();
+  }
   /// Generations that have not left yet: their numbers and processes.
   std::vector<std::pair<std::uint32_t, os::ProcessId>> draining() const;
   observe::EventLog& events() { return context_.events; }
@@ -114,8 +125,13 @@ class Supervisor final : private upgrade::Host {
  private:
   Result<upgrade::Order> last_good() const;
   void restart(OnEnd on_end);
+
+  // supervisor_listeners.cpp
   /// Those that are configured and not held yet.
   Result<void> open_listeners();
+  Result<void> open_listener(const ListenerOption& option);
+  bool holds(const std::string& name) const;
+  void settle_passed();
 
   // supervisor_reload.cpp
   void configure(Options options);
@@ -161,6 +177,7 @@ class Supervisor final : private upgrade::Host {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
       work_;
   handover::ListenerSet listeners_;
+  PassedListeners passed_;
   upgrade::Departures departures_;
   RestartPolicy policy_;
   upgrade::DeadlineTimer restart_timer_;
@@ -183,6 +200,7 @@ class Supervisor final : private upgrade::Host {
   StopMode stop_mode_ = StopMode::drain;
   bool stopping_ = false;
   bool killed_ = false;  ///< the incumbent, by this supervisor
+  bool recovered_ = false;
 };
 
 }  // namespace relaunch::supervisor

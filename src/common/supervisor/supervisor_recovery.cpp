@@ -74,6 +74,7 @@ void Supervisor::recover() {
                       without_listeners_ = opened.error().text();
                       context_.log(LogLevel::error, *without_listeners_);
                     }
+                    recovered_ = true;
                     write_journal();
                     if (!incumbent_) start();
                   });
@@ -119,7 +120,9 @@ void Supervisor::take_in(Recovery::Found& found) {
     case Fate::promote:
       return adopt(found);
     case Fate::keep:
-      without_listeners_ = "adopted without listeners: stop and start it";
+      if (!passed_.have(options_.listeners)) {
+        without_listeners_ = "adopted without listeners: stop and start it";
+      }
       return adopt(found);
     case Fate::give_back:
     case Fate::end:
@@ -133,7 +136,8 @@ void Supervisor::take_in(Recovery::Found& found) {
         return watch_leave(std::move(found.link), entry.generation);
       }
       return watch_leave(
-          std::make_unique<AdoptedProcess>(context_, found.process),
+          std::make_unique<AdoptedProcess>(context_, found.process,
+                                           options_.foreign.stop_signal),
           entry.generation);
   }
 }
@@ -142,7 +146,8 @@ void Supervisor::adopt(Recovery::Found& found) {
   const JournalEntry& entry = found.survivor.entry;
   std::unique_ptr<upgrade::Generation> generation = std::move(found.link);
   if (!generation) {
-    generation = std::make_unique<AdoptedProcess>(context_, found.process);
+    generation = std::make_unique<AdoptedProcess>(context_, found.process,
+                                                  options_.foreign.stop_signal);
   }
   context_.generation = entry.generation;
   context_.release = entry.release;

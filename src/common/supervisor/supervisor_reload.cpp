@@ -72,11 +72,10 @@ void Supervisor::configure(Options options) {
 Result<std::set<std::string>> Supervisor::open_more(const Options& options) {
   std::set<std::string> opened;
   for (const auto& [name, address] : options.listeners) {
-    const auto held = listeners();
-    if (find(held, name)) continue;
-    if (auto claimed = listeners_.claim(name, address); !claimed) {
+    if (holds(name)) continue;
+    if (auto added = open_listener({name, address}); !added) {
       for (const auto& other : opened) listeners_.drop(other);
-      return claimed.error();
+      return added.error();
     }
     opened.insert(name);
   }

@@ -16,7 +16,18 @@ std::string to_status_text(const Status& status) {
 }
 
 void ManagerLink::tell(const std::string& assignments) {
-  const auto told = manager_.tell(assignments);
+  note(manager_.tell(assignments));
+}
+
+void ManagerLink::store(const std::string& name, native_socket socket) {
+  note(manager_.store(name, socket));
+}
+
+void ManagerLink::forget(const std::string& name) {
+  note(manager_.forget(name));
+}
+
+void ManagerLink::note(const Result<void>& told) {
   if (!told && !std::exchange(failed_, true) && log_) {
     log_(LogLevel::warning, told.error().text());
   }

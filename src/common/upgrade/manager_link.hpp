@@ -28,6 +28,8 @@ class ManagerLink {
                            std::chrono::milliseconds patience = {}) const {
     return manager_.tell(assignments, patience);
   }
+  void store(const std::string& name, native_socket socket);
+  void forget(const std::string& name);
   /// If it wants to hear that this process lives: from now on, or from half of
   /// its time on.
   void feed_watchdog();
@@ -35,6 +37,8 @@ class ManagerLink {
   void stop_feeding() { watchdog_.disarm(); }
 
  private:
+  void note(const Result<void>& told);
+
   os::ServiceManager manager_;
   LogSink log_;
   DeadlineTimer watchdog_;

@@ -13,6 +13,7 @@
 #include "common/base/text.hpp"
 #include "common/os/files.hpp"
 #include "common/os/handle.hpp"
+#include "common/os/listener.hpp"
 #include "common/os/process.hpp"
 #include "relaunch/upgrader.hpp"
 #include "support/child.hpp"
@@ -33,9 +34,22 @@ class Manager {
               0);
   }
   std::string variable() const { return text::cat("NOTIFY_SOCKET=", path_); }
-  std::string read() const {
+  /// `passed`: the socket that comes with it.
+  std::string read(os::Socket* passed = nullptr) const {
     char bytes[4096];
-    const auto got = ::recv(socket_.get(), bytes, sizeof bytes, 0);
+    iovec place = {bytes, sizeof bytes};
+    msghdr message = {};
+    message.msg_iov = &place;
+    message.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    message.msg_control = control;
+    message.msg_controllen = passed ? sizeof control : 0;
+    const auto got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+    if (const auto* header = CMSG_FIRSTHDR(&message); passed && header) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(header), sizeof number);
+      *passed = os::Socket{number};
+    }
     return got < 0 ? "nothing" : std::string(bytes, got);
   }
   /// Until it can be told nothing more: how often.
@@ -123,7 +137,7 @@ TEST(ServiceManager, SaysWhyItCannotBeTold) {
   const auto path = text::utf8(scratch / "nobody");
   EXPECT_EQ(speak({text::cat("NOTIFY_SOCKET=", path)}, {"READY=1"}),
             text::cat("not watched\ncannot tell service manager at ", path,
-                      ": sendto: No such file or directory (system:2)\n"));
+                      ": sendmsg: No such file or directory (system:2)\n"));
   EXPECT_NE(speak({"NOTIFY_SOCKET=vsock:2:1"}, {"READY=1"})
                 .find("neither a path nor abstract"),
             std::string::npos);
@@ -146,6 +160,32 @@ TEST(ServiceManager, IsWaitedForWhileItsQueueIsFull) {
   for (int i = 0; i != filled; ++i) EXPECT_EQ(manager.read(), "full");
   EXPECT_EQ(patient.get(), "not watched\ntold\n");
   EXPECT_EQ(manager.read(), "READY=1");
+}
+
+// args: the name.
+RELAUNCH_CHILD_MAIN(stores_a_listener) {
+  const auto manager = os::ServiceManager::find();
+  const auto listener =
+      os::open_listener(Address::parse("tcp://127.0.0.1:0").value()).value();
+  manager->store(args.at(0), listener.get()).value();
+  manager->forget(args.at(0)).value();
+  say(os::local_address(listener.get()).value().text());
+  return 0;
+}
+
+TEST(ServiceManager, IsGivenASocketToKeep) {
+  ScratchFolder scratch;
+  const Manager manager{text::utf8(scratch / "notify")};
+  auto request = child_request("stores_a_listener", {"relaunch/http"});
+  request.environment.push_back(manager.variable());
+  const std::string address = run_child(std::move(request)).output;
+  os::Socket kept;
+  EXPECT_EQ(manager.read(&kept), "FDSTORE=1\nFDPOLL=0\nFDNAME=relaunch/http");
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(text::cat(os::local_address(kept.get()).value().text(), "\n"),
+            address);
+  EXPECT_TRUE(os::is_listening(kept.get()).value());
+  EXPECT_EQ(manager.read(), "FDSTOREREMOVE=1\nFDNAME=relaunch/http");
 }
 
 // The main process of a unit ------------------------------------------------

@@ -64,6 +64,10 @@ TEST(Count, KeepsItsLimits) {
 }
 
 TEST(ListenerValue, HasANameAndANumericAddress) {
+  EXPECT_EQ(parse_listener("http=systemd:")->address, "systemd:");
+  EXPECT_EQ(parse_listener("http=systemd:web")->address, "systemd:web");
+  EXPECT_FALSE(parse_listener("http=systemd:a:b"));
+  EXPECT_FALSE(parse_listener("http=systemd"));
   const auto listener = parse_listener("http=tcp://[::1]:80");
   ASSERT_TRUE(listener);
   EXPECT_EQ(listener->name, "http");

@@ -1,0 +1,53 @@
+// Where the listeners of a Supervisor come from.
+#include <algorithm>
+#include <utility>
+
+#include "common/supervisor/supervisor.hpp"
+
+namespace relaunch::supervisor {
+
+bool Supervisor::holds(const std::string& name) const {
+  const auto held = listeners_.entries();
+  return std::any_of(held.begin(), held.end(),
+                     [&](const auto& each) { return each.item.name == name; });
+}
+
+Result<void> Supervisor::open_listener(const ListenerOption& option) {
+  auto passed = passed_.take(option);
+  if (!passed) return passed.error();
+  if (*passed) return listeners_.keep(std::move(**passed));
+  auto claimed = listeners_.claim(option.name, option.address);
+  return claimed ? Result<void>{} : claimed.error();
+}
+
+Result<void> Supervisor::open_listeners() {
+  for (const ListenerOption& option : options_.listeners) {
+    if (holds(option.name)) continue;
+    if (auto opened = open_listener(option); !opened) return opened;
+    observe::Event opened;
+    opened.message = text::cat(option.name, ' ', option.address);
+    tell(std::move(opened), observe::name::kListenerOpened);
+  }
+  settle_passed();
+  return {};
+}
+
+// A generation may have opened others, and its successor asks for them again;
+// a program that knows nothing of relaunch gets what is configured.
+void Supervisor::settle_passed() {
+  for (auto& stored : passed_.take_stored()) {
+    if (!embedded() || holds(stored.item.name)) continue;
+    const std::string name = stored.item.name;
+    if (auto kept = listeners_.keep(std::move(stored)); !kept) {
+      context_.log(LogLevel::warning, "cannot keep listener '", name,
+                   "': ", kept.error().text());
+    }
+  }
+  for (const auto& name : passed_.close()) {
+    context_.log(LogLevel::warning, "nobody accepts on the socket '",
+                 text::printable(name),
+                 "' of systemd: no listener is configured for it");
+  }
+}
+
+}  // namespace relaunch::supervisor
