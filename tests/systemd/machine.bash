@@ -1,10 +1,10 @@
 # Sourced by the tests here: a systemd of its own with the packaged units,
 # clients inside, and what a test asks of them. Each test is called with
-#   RELAUNCH HELLO CLIENT SOURCE
+#   RELAUNCH HELLO CLIENT SOURCE FOREIGN
 # and ends with 77 where no systemd can be booted.
 # shellcheck shell=bash disable=SC2034
 set -u
-relaunch=$1 hello=$2 client=$3 source=$4
+relaunch=$1 hello=$2 client=$3 source=$4 foreign=$5
 skip() { echo "skipped: $1"; exit 77; }
 [ "$(id -u)" = 0 ] || skip "takes root"
 [ -x /lib/systemd/systemd ] || skip "no systemd here"
@@ -49,9 +49,9 @@ configure_hello() {
     "$@"
 }
 
-# Polled, since nobody tells; at most about ten seconds.
+# Polled, since nobody tells; at least half a minute.
 await() {
-  for _ in $(seq 200); do
+  for _ in $(seq 600); do
     if "$@" >/dev/null 2>&1; then return 0; fi
     sleep 0.05
   done

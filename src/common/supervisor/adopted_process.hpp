@@ -2,6 +2,7 @@
 // was started again: it can be watched and asked to stop, and no more.
 #pragma once
 
+#include <boost/asio/post.hpp>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "common/os/console_event.hpp"
+#include "common/supervisor/listener_care.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/generation.hpp"
 
@@ -16,12 +18,21 @@ namespace relaunch::supervisor {
 
 class AdoptedProcess final : public upgrade::Generation {
  public:
-  /// `stop_signal`: as ForeignOptions says; Windows: of no use here.
+  /// `stop_signal`: as ForeignOptions says; Windows: of no use here. `care`: of
+  /// the listeners that it shares.
   AdoptedProcess(upgrade::Context& context,
-                 std::shared_ptr<os::Process> process, std::string stop_signal)
+                 std::shared_ptr<os::Process> process, std::string stop_signal,
+                 std::shared_ptr<const ListenerCare> care)
       : context_(context),
         process_(std::move(process)),
-        stop_signal_(std::move(stop_signal)) {}
+        stop_signal_(std::move(stop_signal)),
+        care_(std::move(care)) {}
+  ~AdoptedProcess() override {
+    if (!process_->gone()) return;
+    // Not at once: this may be the end of everything.
+    boost::asio::post(
+        context_.io, [care = care_, pid = process_->id()] { care->look(pid); });
+  }
 
   Result<void> launch(const release::Release&, LaunchPlan) override {
     return Error{errc::invalid_argument, "it runs already"};
@@ -75,6 +86,7 @@ class AdoptedProcess final : public upgrade::Generation {
   upgrade::Context& context_;
   std::shared_ptr<os::Process> process_;
   std::string stop_signal_;
+  std::shared_ptr<const ListenerCare> care_;
   std::unique_ptr<os::ProcessWatch> watch_;
   upgrade::Reports reports_;
   std::set<std::string> none_;

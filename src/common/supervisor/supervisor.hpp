@@ -18,6 +18,7 @@
 #include "common/observe/metrics.hpp"
 #include "common/os/endpoint.hpp"
 #include "common/supervisor/journal.hpp"
+#include "common/supervisor/listener_care.hpp"
 #include "common/supervisor/options.hpp"
 #include "common/supervisor/passed_listeners.hpp"
 #include "common/supervisor/recovery.hpp"
@@ -157,6 +158,8 @@ class Supervisor final : private upgrade::Host {
   void recover();
   void take_in(Recovery::Found& found);
   void adopt(Recovery::Found& found);
+  std::unique_ptr<upgrade::Generation> adopted_process(
+      const Recovery::Found& found);
 
   // Host.
   std::optional<std::string> why_not() const override;
@@ -185,7 +188,8 @@ class Supervisor final : private upgrade::Host {
   std::unique_ptr<upgrade::Generation> incumbent_;
   Journal journal_;
   Recovery recovery_;
-  JournalEntry starting_;  ///< the successor, if there is one
+  std::shared_ptr<ListenerCare> care_;  ///< for those that were found running
+  JournalEntry starting_;               ///< the successor, if there is one
   observe::Subscription noted_;
   OutputReader output_;
   /// Why there can be no upgrade: somebody else has the listeners.

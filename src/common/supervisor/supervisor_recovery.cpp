@@ -66,18 +66,22 @@ void Supervisor::rejoin(std::unique_ptr<os::Channel> channel, os::Peer peer,
 
 void Supervisor::recover() {
   const auto current = context_.store->current();
-  recovery_.begin(journal_.read(), context_.generation,
-                  current ? current->pid : 0,
-                  [this](std::list<Recovery::Found> found) {
-                    for (auto& each : found) take_in(each);
-                    if (auto opened = open_listeners(); !opened) {
-                      without_listeners_ = opened.error().text();
-                      context_.log(LogLevel::error, *without_listeners_);
-                    }
-                    recovered_ = true;
-                    write_journal();
-                    if (!incumbent_) start();
-                  });
+  recovery_.begin(
+      journal_.read(), context_.generation, current ? current->pid : 0,
+      [this](std::list<Recovery::Found> found) {
+        care_ = std::make_shared<ListenerCare>(context_, listeners_);
+        for (auto& each : found) take_in(each);
+        if (auto opened = open_listeners(); !opened) {
+          without_listeners_ = opened.error().text();
+          context_.log(LogLevel::error, *without_listeners_);
+        }
+        for (const auto& entry : listeners_.entries()) {
+          care_->note(entry);
+        }
+        recovered_ = true;
+        write_journal();
+        if (!incumbent_) start();
+      });
 }
 
 Result<void> Supervisor::can_let_go() const {
@@ -105,6 +109,12 @@ Result<void> Supervisor::let_go() {
                "letting go: another supervisor takes this one's place");
   context_.io.stop();
   return {};
+}
+
+std::unique_ptr<upgrade::Generation> Supervisor::adopted_process(
+    const Recovery::Found& found) {
+  return std::make_unique<AdoptedProcess>(context_, found.process,
+                                          options_.foreign.stop_signal, care_);
 }
 
 void Supervisor::take_in(Recovery::Found& found) {
@@ -135,10 +145,7 @@ void Supervisor::take_in(Recovery::Found& found) {
       if (found.link) {
         return watch_leave(std::move(found.link), entry.generation);
       }
-      return watch_leave(
-          std::make_unique<AdoptedProcess>(context_, found.process,
-                                           options_.foreign.stop_signal),
-          entry.generation);
+      return watch_leave(adopted_process(found), entry.generation);
   }
 }
 
@@ -146,8 +153,7 @@ void Supervisor::adopt(Recovery::Found& found) {
   const JournalEntry& entry = found.survivor.entry;
   std::unique_ptr<upgrade::Generation> generation = std::move(found.link);
   if (!generation) {
-    generation = std::make_unique<AdoptedProcess>(context_, found.process,
-                                                  options_.foreign.stop_signal);
+    generation = adopted_process(found);
   }
   context_.generation = entry.generation;
   context_.release = entry.release;
