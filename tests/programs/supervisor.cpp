@@ -11,6 +11,7 @@
 #include "common/base/text.hpp"
 #include "common/os/become.hpp"
 #include "common/os/system.hpp"
+#include "common/supervisor/console_stop.hpp"
 #include "common/supervisor/instance.hpp"
 #include "programs/census.hpp"
 #include "programs/settings.hpp"
@@ -28,8 +29,9 @@ supervisor::Options read_options(const Settings& settings) {
   options.run_folder = folder / "run";
   options.build.arguments = all_settings(settings, "build");
   options.build.folder = folder;
-  options.artifact =
-      folder / text::path_from_utf8(setting(settings, "artifact"));
+  if (const auto artifact = setting(settings, "artifact"); !artifact.empty()) {
+    options.artifact = folder / text::path_from_utf8(artifact);
+  }
   options.executable = text::path_from_utf8(setting(settings, "executable"));
   options.deadlines = read_deadlines(settings);
   read_number(settings, "max_draining", options.max_draining);
@@ -38,6 +40,11 @@ supervisor::Options read_options(const Settings& settings) {
   read_number(settings, "restart_delay", delay);
   options.restart.delay = std::chrono::milliseconds{delay};
   read_number(settings, "crash_limit", options.restart.crash_limit);
+  // A program that knows nothing of relaunch is ready when this says so.
+  if (auto words = all_settings(settings, "ready_command"); !words.empty()) {
+    options.foreign.readiness = supervisor::Readiness::command;
+    options.foreign.readiness_target = std::move(words);
+  }
   constexpr std::string_view kPrefix = "listener.";
   for (const auto& [key, value] : settings) {
     if (!key.starts_with(kPrefix)) continue;
@@ -89,6 +96,9 @@ void misbehave(std::string_view moment) {
 
 int run() try {
   auto words = os::own_arguments().value();
+  if (words.size() > 1 && words[1] == supervisor::kConsoleStopVerb) {
+    return supervisor::run_console_stop_helper();
+  }
   const auto end = std::find(words.begin(), words.end(), "--");
   const Settings settings = read_settings({words.begin(), end});
   auto options = read_options(settings);

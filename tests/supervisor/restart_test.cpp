@@ -43,6 +43,17 @@ TEST(Restart, ConnectionsWaitInTheQueueUntilSomebodyServes) {
   EXPECT_EQ(server.status().generation, 2u);
 }
 
+TEST(Restart, ThoseThatStillDrainDoNotKeepAnybodyFromServing) {
+  ServerUnderTest server(
+      supervised({.first = {{"greeting", "one"}, {"stuck_drain", "1"}},
+                  .settings = {{"max_draining", "1"}, {"drain", "600000"}}}));
+  server.next_build({{"greeting", "two"}});
+  ASSERT_EQ(upgrade(server).result, Outcome::Result::done);
+  server.process().kill(server.status().pid);
+  EXPECT_EQ(server.hello(), "two") << server.process().output();
+  EXPECT_EQ(server.status().generation, 3u);
+}
+
 TEST(Restart, ACrashLoopIsHeldUntilTheOperatorActs) {
   ServerUnderTest server(supervised({.first = {{"exit_at_start", "3"}},
                                      .settings = {{"crash_limit", "3"}},

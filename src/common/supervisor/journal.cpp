@@ -127,9 +127,12 @@ std::vector<Fate> resolve(const std::vector<Survivor>& survivors,
     } else if (each.entry.role == Role::successor &&
                each.entry.generation > committed) {
       const bool fit = each.rejoined && each.has_turn && !promoted;
+      // One that knows nothing of this accepts beside the incumbent, and has
+      // requests to finish.
       fates.push_back(!incumbent_lives && fit ? Fate::promote
                       : each.rejoined         ? Fate::give_back
-                                              : Fate::end);
+                      : incumbent_lives && !each.entry.embedded ? Fate::drain
+                                                                : Fate::end);
       promoted = promoted || fates.back() == Fate::promote;
     } else {
       fates.push_back(Fate::drain);

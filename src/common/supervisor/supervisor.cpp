@@ -138,7 +138,8 @@ Result<upgrade::Order> Supervisor::last_good() const {
 }
 
 void Supervisor::start() {
-  if (stopping_ || incumbent_ || !driver_->idle()) return;
+  if (stopping_ || incumbent_ || !driver_->idle() || !regain_listeners())
+    return;
   auto order = last_good();
   if (!order) return schedule_restart(order.error().text());
   order->start = true;
@@ -220,6 +221,7 @@ void Supervisor::upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end) {
   if (driver_->idle()) {
     restart_timer_.disarm();
     policy_.forgive();
+    if (!incumbent_) regain_listeners();
   }
   // A program without an artifact is started anew as it is.
   if (options_.artifact.empty() && !order.artifact && !order.release) {

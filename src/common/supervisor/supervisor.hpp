@@ -156,6 +156,9 @@ class Supervisor final : private upgrade::Host {
   void note_generation(const observe::Event& event);
   void write_journal();
   void recover();
+  void note_listeners();
+  void lacks_listeners(std::string why);
+  bool regain_listeners();
   void take_in(Recovery::Found& found);
   void adopt(Recovery::Found& found);
   std::unique_ptr<upgrade::Generation> adopted_process(

@@ -10,6 +10,13 @@ namespace relaunch::supervisor {
 
 using std::chrono::steady_clock;
 
+namespace {
+
+/// Between two attempts to open listeners that somebody else still has.
+constexpr std::chrono::milliseconds kRegain{100};
+
+}  // namespace
+
 // journal --------------------------------------------------------------------
 
 void Supervisor::note_generation(const observe::Event& event) {
@@ -72,16 +79,35 @@ void Supervisor::recover() {
         care_ = std::make_shared<ListenerCare>(context_, listeners_);
         for (auto& each : found) take_in(each);
         if (auto opened = open_listeners(); !opened) {
-          without_listeners_ = opened.error().text();
-          context_.log(LogLevel::error, *without_listeners_);
+          lacks_listeners(opened.error().text());
         }
-        for (const auto& entry : listeners_.entries()) {
-          care_->note(entry);
-        }
+        note_listeners();
         recovered_ = true;
         write_journal();
         if (!incumbent_) start();
       });
+}
+
+void Supervisor::note_listeners() {
+  for (const auto& entry : listeners_.entries()) care_->note(entry);
+}
+
+void Supervisor::lacks_listeners(std::string why) {
+  if (without_listeners_) return;
+  context_.log(LogLevel::error, why);
+  without_listeners_ = std::move(why);
+}
+
+// Whoever had them has ended, or is about to.
+bool Supervisor::regain_listeners() {
+  if (!without_listeners_) return true;
+  if (auto opened = open_listeners(); !opened) {
+    restart_timer_.arm(kRegain, [this] { start(); });
+    return false;
+  }
+  without_listeners_.reset();
+  note_listeners();
+  return true;
 }
 
 Result<void> Supervisor::can_let_go() const {
@@ -131,7 +157,7 @@ void Supervisor::take_in(Recovery::Found& found) {
       return adopt(found);
     case Fate::keep:
       if (!passed_.have(options_.listeners)) {
-        without_listeners_ = "adopted without listeners: stop and start it";
+        lacks_listeners("adopted without listeners: stop and start it");
       }
       return adopt(found);
     case Fate::give_back:

@@ -51,7 +51,8 @@ void CoordinatorDriver::request(Order order, OnLine on_line, OnEnd on_end) {
   if (auto reason = host_.why_not()) {
     return refuse(on_end, errc::not_permitted, std::move(*reason));
   }
-  if (departures_.count() >= context_.options.max_draining) {
+  // Where nobody serves, those that drain are no reason to wait.
+  if (!order.start && departures_.count() >= context_.options.max_draining) {
     return refuse(on_end, errc::busy,
                   text::cat(departures_.count(),
                             " older generations are still draining"));

@@ -22,6 +22,7 @@
 
 #include "common/base/text.hpp"
 #include "common/os/system.hpp"
+#include "foreign/plain_program.hpp"
 #include "support/child.hpp"
 
 namespace relaunch::test {
@@ -179,4 +180,9 @@ class PlainServer {
 RELAUNCH_CHILD_MAIN(plain_server) { return PlainServer{args}.run(); }
 
 }  // namespace
+
+std::vector<std::string> plain_program() {
+  return child_request("plain_server").arguments;
+}
+
 }  // namespace relaunch::test

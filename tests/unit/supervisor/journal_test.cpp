@@ -71,10 +71,16 @@ struct Row {
 
 TEST(Resolve, TheRecordDecidesWhoStays) {
   const JournalEntry foreign{4, 71, 1000, Role::incumbent, "", false, {}};
+  const JournalEntry foreign_successor{5,  72,    1001, Role::successor,
+                                       "", false, {}};
   const std::vector<Row> rows{
       {"it serves", {rejoined(kIncumbent, true)}, {Fate::adopt}},
       {"it is silent", {silent(kIncumbent)}, {Fate::end}},
       {"its program knows nothing of this", {silent(foreign)}, {Fate::keep}},
+      {"neither does its successor, which has accepted beside it",
+       {silent(foreign), silent(foreign_successor)},
+       {Fate::keep, Fate::drain}},
+      {"such a successor alone", {silent(foreign_successor)}, {Fate::end}},
       {"in prepare: the successor has ended by itself",
        {rejoined(kIncumbent, true)},
        {Fate::adopt}},
