@@ -27,11 +27,12 @@ Failure failure(const Error& error) {
   return {missing ? ExitCode::artifact : exit_code(error), error.text()};
 }
 
-/// True: the replacement is to take the place of this process.
-Attempt<bool> run_once(const supervisor::Options& options,
-                       const ReadOptions& read_options,
-                       const supervisor::Replacement& replacement,
-                       std::vector<os::PassedSocket> passed) {
+using Passed = std::vector<os::PassedSocket>;
+
+/// What the replacement gets, if it is to take the place of this process.
+Attempt<std::optional<Passed>> run_once(
+    const supervisor::Options& options, const ReadOptions& read_options,
+    const supervisor::Replacement& replacement, Passed passed) {
   auto output = InstanceOutput::open(options, to(os::Stream::output),
                                      to(os::Stream::error));
   if (!output) return Failure{ExitCode::io, output.error().text()};
@@ -55,7 +56,9 @@ Attempt<bool> run_once(const supervisor::Options& options,
 }  // namespace
 
 Attempt<ExitCode> check_takeover(const supervisor::Options& options) {
-  auto possible = supervisor::check_takeover(options.state_folder);
+  auto passed = os::take_passed_sockets();
+  if (!passed) return failure(passed.error());
+  auto possible = supervisor::check_takeover(options, std::move(*passed));
   if (!possible) return failure(possible.error());
   return ExitCode::done;
 }
@@ -64,16 +67,18 @@ Attempt<ExitCode> run(const supervisor::Options& options,
                       const ReadOptions& read_options,
                       const supervisor::Replacement& replacement) {
   os::outlive_broken_streams();
-  auto passed = os::take_passed_sockets();
-  if (!passed) return Failure{exit_code(passed.error()), passed.error().text()};
   for (;;) {
-    const auto replaced = run_once(options, read_options, replacement,
-                                   std::exchange(*passed, {}));
+    auto passed = os::take_passed_sockets();
+    if (!passed) {
+      return Failure{exit_code(passed.error()), passed.error().text()};
+    }
+    auto replaced =
+        run_once(options, read_options, replacement, std::move(*passed));
     if (!replaced) return replaced.error();
     if (!*replaced) return ExitCode::done;
     // It has failed if it returns: then this one takes its generations in.
-    const Error failed =
-        os::become(replacement.executable, replacement.arguments);
+    const Error failed = os::become(
+        replacement.executable, replacement.arguments, std::move(**replaced));
     (void)os::write_stream(os::Stream::error,
                            text::cat("relaunch: ", failed.text(), '\n'));
   }

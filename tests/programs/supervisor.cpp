@@ -67,13 +67,17 @@ supervisor::Replacement itself(std::vector<std::string> words,
   return replacement;
 }
 
-bool serve(const supervisor::Options& options,
-           const supervisor::Replacement& replacement) {
-  auto opened =
-      supervisor::Instance::open(options, [](LogLevel, std::string_view line) {
+using Passed = std::vector<os::PassedSocket>;
+
+std::optional<Passed> serve(const supervisor::Options& options,
+                            const supervisor::Replacement& replacement) {
+  auto opened = supervisor::Instance::open(
+      options,
+      [](LogLevel, std::string_view line) {
         std::printf("log: %.*s\n", static_cast<int>(line.size()), line.data());
         std::fflush(stdout);
-      });
+      },
+      os::take_passed_sockets().value());
   if (!opened) throw opened.error();
   (*opened)->replaceable_by(replacement);
   (*opened)->supervisor().on_launch([](const LaunchPlan& plan) {
@@ -105,16 +109,17 @@ int run() try {
   if (end != words.end()) options.program.assign(end + 1, words.end());
   if (words.size() > 1 && words[1] == "check-takeover") {
     misbehave("check");
-    const auto checked = supervisor::check_takeover(options.state_folder);
+    const auto checked =
+        supervisor::check_takeover(options, os::take_passed_sockets().value());
     if (!checked) throw checked.error();
     return 0;
   }
   misbehave("begin");
   const auto replacement = itself(words, settings);
-  while (serve(options, replacement)) {
+  while (auto passed = serve(options, replacement)) {
     misbehave("go");
-    const Error failed =
-        os::become(replacement.executable, replacement.arguments);
+    const Error failed = os::become(replacement.executable,
+                                    replacement.arguments, std::move(*passed));
     std::printf("log: %s\n", failed.text().c_str());
   }
   std::printf("supervisor left\n");

@@ -170,7 +170,8 @@ Result<void> Runner::Impl::launch(const BuildCommand& command) {
   request.folder = command.folder;
   request.output = pipe->child_end();
   request.own_tree = true;
-  request.sure_status = true;
+  request.listeners = command.listeners;
+  request.sure_status = command.listeners.empty();
   auto launched = os::launch(request);
   if (!launched) return launched.error();
   process = std::move(*launched);

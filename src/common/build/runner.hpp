@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/os/process.hpp"
 #include "common/os/system.hpp"
 
 namespace relaunch::build {
@@ -28,6 +29,9 @@ struct BuildCommand {
   std::filesystem::path folder;  ///< empty: ours
   /// Complete; of two entries for one name the later counts.
   os::Environment environment;
+  /// As os::LaunchRequest::listeners. With them its exit status is not told in
+  /// a host program that takes exit statuses away.
+  std::vector<os::PassedListener> listeners = {};
 };
 
 struct Finished {

@@ -193,6 +193,16 @@ void ListenerSet::pause(const std::set<std::string>& except, Done done) {
   for_each_hook(hooks, std::move(done));
 }
 
+std::vector<OpenedListener> ListenerSet::release() {
+  std::vector<OpenedListener> released;
+  for (const auto& entry : entries()) {
+    const std::lock_guard lock{mutex_};
+    auto slot = slots_.extract(entry.item.name);
+    released.push_back({entry.item, std::move(slot.mapped().listener->socket)});
+  }
+  return released;
+}
+
 void ListenerSet::close(Done done) {
   pause({}, [this, done = std::move(done)] {
     std::vector<std::function<void(Done)>> hooks;

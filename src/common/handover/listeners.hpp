@@ -72,6 +72,10 @@ class ListenerSet {
   /// Closes the one of this name, if there is one.
   void drop(const std::string& name);
 
+  /// All of them, open; nobody has them here any more. Not while somebody
+  /// accepts.
+  std::vector<OpenedListener> release();
+
   void resume();
   /// All but those in `except`; `done` on the library's thread.
   void pause(const std::set<std::string>& except, Done done);

@@ -134,9 +134,10 @@ void Instance::reload(OnEnd on_end) {
                       });
 }
 
-bool Instance::run() {
+std::optional<std::vector<os::PassedSocket>> Instance::run() {
   supervisor_->run();
-  return lets_go_;
+  if (!lets_go_) return std::nullopt;
+  return supervisor_->pass_on();
 }
 
 void Instance::replace_supervisor(
@@ -152,7 +153,7 @@ void Instance::replace_supervisor(
   }
   if (!can) return done(can);
   takeover_ = std::make_unique<Takeover>(
-      supervisor_->io(), *replacement_,
+      supervisor_->io(), *replacement_, supervisor_->held(),
       [this, done = std::move(done)](Result<void> checked) {
         if (checked) checked = supervisor_->can_let_go();
         if (checked) let_go_soon();

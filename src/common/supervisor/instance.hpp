@@ -27,9 +27,9 @@ class Instance final : private control::Target {
       Options options, LogSink log, std::vector<os::PassedSocket> passed = {});
   ~Instance() override;
 
-  /// Returns when it has been stopped and every generation has left; or true:
-  /// os::become(replacement) when this object is gone.
-  bool run();
+  /// Returns when it has been stopped and every generation has left. Or what
+  /// is to be passed on: os::become(replacement) when this object is gone.
+  std::optional<std::vector<os::PassedSocket>> run();
   /// What may take this one's place; otherwise nothing may.
   void replaceable_by(Replacement replacement) {
     replacement_ = std::move(replacement);

@@ -99,6 +99,8 @@ class Supervisor final : private upgrade::Host {
   /// run() returns; the generations serve on, for whoever takes them in.
   /// Unless it cannot any more.
   Result<void> let_go();
+  /// When run() has returned after that: what is to be passed on to the next.
+  std::vector<os::PassedSocket> pass_on();
   void stop(StopMode mode);
   Status status() const { return context_.board.read(); }
   /// False: its generations know nothing of relaunch, and in an upgrade the

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/os/become.hpp"
 #include "common/supervisor/adopted_process.hpp"
 #include "common/supervisor/supervisor.hpp"
 
@@ -118,14 +119,27 @@ Result<void> Supervisor::can_let_go() const {
   if (recovery_.under_way() || !driver_->idle()) {
     return no(errc::busy, "an upgrade is under way");
   }
-  if (!embedded() || without_listeners_) {
+  if (without_listeners_) return no(errc::not_permitted, *without_listeners_);
+  if (!incumbent_) return no(errc::not_permitted, "nobody serves");
+  if (os::become_passes_sockets()) return {};
+  if (!embedded()) {
     return no(errc::not_permitted,
               "its generation cannot give the listeners back");
   }
-  if (!incumbent_ || !incumbent_->unclaimed().empty()) {
+  if (!incumbent_->unclaimed().empty()) {
     return no(errc::not_permitted, "nobody else holds each of its listeners");
   }
   return {};
+}
+
+std::vector<os::PassedSocket> Supervisor::pass_on() {
+  std::vector<os::PassedSocket> passed;
+  if (!os::become_passes_sockets()) return passed;
+  for (auto& listener : listeners_.release()) {
+    passed.push_back(
+        {stored_name(listener.item.name), std::move(listener.socket)});
+  }
+  return passed;
 }
 
 Result<void> Supervisor::let_go() {

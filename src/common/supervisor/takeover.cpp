@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/os/become.hpp"
 #include "common/os/process.hpp"
 #include "common/release/record_file.hpp"
 #include "common/release/records.hpp"
@@ -13,11 +14,12 @@
 
 namespace relaunch::supervisor {
 
-Result<void> check_takeover(const std::filesystem::path& state_folder) {
+Result<void> check_takeover(const Options& options,
+                            std::vector<os::PassedSocket> passed) {
   const auto no = [](std::string_view reason) {
     return Error{errc::not_permitted, text::cat("cannot take over: ", reason)};
   };
-  const auto entries = Journal{state_folder / "journal"}.read();
+  const auto entries = Journal{options.state_folder / "journal"}.read();
   if (entries.empty()) return no("the journal names no generation");
   for (const JournalEntry& entry : entries) {
     if (auto process = os::open_process_if(entry.pid, entry.identity);
@@ -25,26 +27,39 @@ Result<void> check_takeover(const std::filesystem::path& state_folder) {
       return process.error();
     }
   }
-  const auto text = release::read_record(state_folder / release::kCommitted);
+  const auto text =
+      release::read_record(options.state_folder / release::kCommitted);
   const auto record = text ? release::read_current(*text) : std::nullopt;
   if (!record) return no("there is no committed release");
-  const bool known = std::any_of(
+  const auto serving = std::find_if(
       entries.begin(), entries.end(), [&](const JournalEntry& entry) {
-        return entry.role == Role::incumbent && entry.embedded &&
+        return entry.role == Role::incumbent &&
                entry.generation == record->current.generation &&
                entry.pid == record->current.pid;
       });
-  if (!known) return no("the journal and the committed release disagree");
+  if (serving == entries.end()) {
+    return no("the journal and the committed release disagree");
+  }
+  if (!serving->embedded &&
+      !PassedListeners{std::move(passed)}.have(options.listeners)) {
+    return no("it would not have the listeners that are configured");
+  }
   return {};
 }
 
 Takeover::Takeover(boost::asio::io_context& io, const Replacement& replacement,
+                   const std::vector<handover::ListenerSet::Entry>& listeners,
                    std::function<void(Result<void>)> done)
     : runner_(io), deadline_(io) {
   build::BuildCommand check;
   check.arguments = replacement.check_arguments;
   check.arguments.front() = text::utf8(replacement.executable);
   check.environment = os::own_environment();
+  if (os::become_passes_sockets()) {
+    for (const auto& entry : listeners) {
+      check.listeners.push_back({stored_name(entry.item.name), entry.socket});
+    }
+  }
   deadline_.arm(replacement.check_deadline, [this] { runner_.cancel(); });
   boost::asio::post(io, [this, check = std::move(check),
                          done = std::move(done)] {

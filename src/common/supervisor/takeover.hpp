@@ -13,6 +13,7 @@
 
 #include "common/base/result.hpp"
 #include "common/build/runner.hpp"
+#include "common/supervisor/passed_listeners.hpp"
 #include "common/upgrade/deadline_timer.hpp"
 
 namespace relaunch::supervisor {
@@ -25,16 +26,19 @@ struct Replacement {
   std::chrono::milliseconds check_deadline{10'000};
 };
 
-/// Can this build take over what the journal in this folder tells of: is each
-/// generation in it alive, and the one of the record among them? Nothing is
-/// changed.
-Result<void> check_takeover(const std::filesystem::path& state_folder);
+/// Can this build take over what the journal tells of: is each generation in it
+/// alive, and the one of the record among them? And will its listeners be here:
+/// it gives them back, or they are `passed`? Nothing is changed.
+Result<void> check_takeover(const Options& options,
+                            std::vector<os::PassedSocket> passed);
 
 /// Starts the other build for its check.
 class Takeover {
  public:
-  /// `done` once, never from within this.
+  /// It is shown these listeners, where it will get them. `done` once, never
+  /// from within this.
   Takeover(boost::asio::io_context& io, const Replacement& replacement,
+           const std::vector<handover::ListenerSet::Entry>& listeners,
            std::function<void(Result<void>)> done);
 
  private:

@@ -1,0 +1,145 @@
+// The supervisor of a program that knows nothing of relaunch is replaced: the
+// listeners cross by themselves.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <filesystem>
+#include <optional>
+
+#include "cli/command.hpp"
+#include "common/base/text.hpp"
+#include "foreign/supervised_program.hpp"
+#include "support/event_wait.hpp"
+#include "support/load_client.hpp"
+#include "support/scratch_folder.hpp"
+#include "support/server_process.hpp"
+
+namespace relaunch::test {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+class ForeignSelfUpgrade : public testing::Test {
+ protected:
+  ForeignSelfUpgrade() { install(); }
+
+  /// Another file in the place of the command's.
+  void install() {
+    const fs::path fresh = folder_ / "fresh";
+    fs::copy_file(RELAUNCH_COMMAND, fresh);
+    fs::rename(fresh, command_);
+  }
+  std::vector<std::string> about(std::vector<std::string> words) const {
+    words.insert(
+        words.begin() + 1,
+        {"--name", "plain", "--state-folder", text::utf8(folder_ / "state"),
+         "--run-folder", text::utf8(folder_ / "run")});
+    return words;
+  }
+  ChildResult ask(std::vector<std::string> words) const {
+    return run_command(about(std::move(words)));
+  }
+  json::object status() const {
+    const auto answer = ask({"status", "--json"});
+    return json::parse(answer.output).as_object();
+  }
+  std::int64_t number(const char* key) const {
+    return status().at(key).as_int64();
+  }
+
+  void start(std::vector<std::string> options) {
+    std::vector<std::string> words{"run", "--probation", "200ms"};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"--readiness", "notify", "--"});
+    const auto program = foreign_options("plain_server").program;
+    words.insert(words.end(), program.begin(), program.end());
+    auto request = command(about(std::move(words)));
+    request.executable = command_;
+    server_.emplace(std::move(request));
+    ASSERT_TRUE(server_->wait_for_line("start.ended: ", kPatience))
+        << server_->output();
+  }
+  LoadPlan load() const {
+    const auto address =
+        std::string{status().at("listeners").at(0).at("address").as_string()};
+    LoadPlan plan;
+    plan.port = static_cast<std::uint16_t>(
+        std::stoi(address.substr(address.rfind(':') + 1)));
+    plan.per_second = 40;
+    return plan;
+  }
+  void expect_done(std::vector<std::string> words) {
+    const auto ended = ask(std::move(words));
+    EXPECT_EQ(ended.status.text(), "exit code 0")
+        << ended.output << server_->output();
+  }
+  /// Which file this process runs.
+  fs::path running() const {
+    return fs::read_symlink(
+        text::cat("/proc/", number("supervisor_pid"), "/exe"));
+  }
+  void TearDown() override {
+    if (!server_) return;
+    expect_done({"stop"});
+    EXPECT_TRUE(server_->wait_gone(server_->processes().front(), kPatience));
+    EXPECT_THAT(server_->living(), testing::IsEmpty());
+  }
+
+  ScratchFolder folder_;
+  fs::path command_ = folder_ / "relaunch";
+  std::optional<ServerProcess> server_;
+};
+
+TEST_F(ForeignSelfUpgrade, LosesNoRequestAndTheNextUpgradeWorks) {
+  start({"--listen", "http=tcp://127.0.0.1:0"});
+  const auto supervisor = number("supervisor_pid");
+  auto generation = number("pid");
+  LoadClient client{load()};
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(client.wait_for_answers(5, kPatience));
+    install();
+    EXPECT_NE(running(), command_) << "another file is there";
+    expect_done({"upgrade", "--supervisor"});
+    EXPECT_EQ(running(), command_);
+    EXPECT_EQ(number("supervisor_pid"), supervisor);
+    EXPECT_EQ(number("pid"), generation);
+    expect_done({"upgrade"});
+    EXPECT_NE(std::exchange(generation, number("pid")), generation);
+  }
+  ASSERT_TRUE(client.wait_for_answers(5, kPatience));
+  const LoadReport report = client.stop();
+  EXPECT_EQ(report.failed(), 0u) << report.text() << server_->output();
+}
+
+TEST_F(ForeignSelfUpgrade, ItsListenersStayWhenTheProgramEnds) {
+  start({"--listen", "http=tcp://127.0.0.1:0"});
+  expect_done({"upgrade", "--supervisor"});
+  const LoadPlan plan = load();
+  const auto before = number("pid");
+  server_->kill(static_cast<os::ProcessId>(before));
+  LoadClient client{plan};
+  EXPECT_TRUE(client.wait_for_answers(5, kPatience)) << server_->output();
+  EXPECT_EQ(client.stop().failed(), 0u) << server_->output();
+  EXPECT_NE(number("pid"), before);
+}
+
+TEST_F(ForeignSelfUpgrade, IsRefusedIfAListenerWouldBeMissing) {
+  const auto config = folder_ / "plain.ini";
+  write_file(config, "listen = http=tcp://127.0.0.1:0\n");
+  start({"--config", text::utf8(config)});
+  const auto supervisor = number("supervisor_pid");
+  const auto generation = number("pid");
+  write_file(config, "listen = other=tcp://127.0.0.1:0\n");
+  const auto refused = ask({"upgrade", "--supervisor"});
+  EXPECT_EQ(refused.status.text(), "exit code 77");
+  EXPECT_THAT(refused.output,
+              testing::HasSubstr("would not have the listeners"));
+  EXPECT_EQ(number("supervisor_pid"), supervisor);
+  EXPECT_EQ(number("pid"), generation);
+  expect_done({"upgrade"});
+}
+
+}  // namespace
+}  // namespace relaunch::test
