@@ -85,8 +85,8 @@ property() { inside systemctl show -P "$1" "$unit"; }
 is() { [ "$(property "$1")" = "$2" ]; }
 says() { property StatusText | grep -q "$1"; }
 ask() { inside "$relaunch" "$1" --config "$folder/relaunch.ini" "${@:2}"; }
-# Of the generation that serves, as the status names it.
-serving_pid() { property StatusText | grep -o 'pid [0-9]*' | grep -o '[0-9]*'; }
+# Of the generation that serves. systemd hears of it a moment later.
+serving_pid() { ask status --json | grep -o '"pid":[0-9]*' | head -n 1 | cut -d: -f2; }
 
 # load NAME PORT fresh|kept: clients, until end_loads; each request is counted.
 declare -A loads=() inputs=()
