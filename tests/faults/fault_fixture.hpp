@@ -2,6 +2,8 @@
 // afterwards whatever it was (docs/faults.md).
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -42,6 +44,14 @@ inline std::uint64_t number_in(const std::string& line, std::string_view key) {
   return std::strtoull(line.c_str() + at + key.size() + 2, nullptr, 10);
 }
 
+/// Whoever opens it anew opens the same one.
+inline std::uint16_t free_port() {
+  boost::asio::io_context io;
+  using boost::asio::ip::tcp;
+  const tcp::acceptor any{io, {boost::asio::ip::address_v4::loopback(), 0}};
+  return any.local_endpoint().port();
+}
+
 class FaultyUpgrade {
  public:
   explicit FaultyUpgrade(std::map<std::string, std::string> settings = {})
@@ -74,6 +84,7 @@ class FaultyUpgrade {
 
   /// Another supervisor, after the first was killed.
   void start_supervisor() {
+    if (next_) killed_.push_back(std::move(next_));
     next_ = server_.start_another();
     next_->expect_supervisor();
   }
@@ -191,7 +202,10 @@ class FaultyUpgrade {
       if (line.starts_with("census ")) taken.push_back(line);
     }
     // Before a supervisor's first start there is no generation.
-    if (server_.supervised() && !next_) taken.erase(taken.begin());
+    // Another one has adopted one, or has started its own before two upgrades.
+    if (server_.supervised() && (!next_ || taken.size() > 2)) {
+      taken.erase(taken.begin());
+    }
     ASSERT_GE(taken.size(), 2u);
     const auto grown = [&](std::string_view key) {
       return std::pair{number_in(taken.back(), key),
@@ -209,6 +223,8 @@ class FaultyUpgrade {
 
   ServerUnderTest server_;
   std::unique_ptr<ServerProcess> next_;
+  /// Destroyed, it would end those that the next one has taken in.
+  std::vector<std::unique_ptr<ServerProcess>> killed_;
   LoadClient load_;
   std::size_t lines_before_ = 0;
   std::future<UpdateAnswer> answer_;

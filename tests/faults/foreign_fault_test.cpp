@@ -1,9 +1,6 @@
 // Faults in upgrades of programs that know nothing of relaunch. They accept
 // from their start on and cannot pause, and they keep their listeners when
 // their supervisor ends.
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-
 #include "common/base/text.hpp"
 #include "common/os/console_event.hpp"
 #include "faults/fault_fixture.hpp"
@@ -23,13 +20,6 @@ const char kReady[] = "ready";
 RELAUNCH_CHILD_MAIN(is_ready) {
   return std::filesystem::exists(std::filesystem::current_path() / kReady) ? 0
                                                                            : 1;
-}
-
-std::uint16_t free_port() {
-  boost::asio::io_context io;
-  using boost::asio::ip::tcp;
-  const tcp::acceptor any{io, {boost::asio::ip::address_v4::loopback(), 0}};
-  return any.local_endpoint().port();
 }
 
 enum class Who { supervisor, incumbent, successor };

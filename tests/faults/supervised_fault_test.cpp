@@ -1,12 +1,14 @@
 // The same below a supervisor, which is one more process that can end.
 #include <boost/json/serialize.hpp>
 
+#include "common/base/text.hpp"
 #include "faults/fault_fixture.hpp"
 #include "supervisor/supervised_fixture.hpp"
 
 namespace relaunch::test {
 namespace {
 
+using testing::HasSubstr;
 using testing::StartsWith;
 using Settings = std::map<std::string, std::string>;
 
@@ -16,6 +18,8 @@ enum class After {
   successor,
   /// The committed release, started again in another generation.
   restarted,
+  /// The same, when for a moment nobody had the listeners.
+  started,
   /// It serves, while its library hangs for ever. An upgrade that is forced
   /// gets it out of the way.
   incumbent_stuck,
@@ -64,6 +68,37 @@ std::vector<Row> supervisor_ends() {
           kill("supervisor.finish", After::incumbent, "", kUnhealthy)};
 }
 
+// Before the next one has come, the incumbent ends, too.
+std::vector<Row> supervisor_and_incumbent_end() {
+  const auto row = [](const char* where, After after) {
+    return Row{where, "kill both", after, "", kTwo, {}};
+  };
+  return {row("supervisor.record", After::successor),
+          row("supervisor.commit", After::successor),
+          row("supervisor.give-turn", After::started),
+          row("supervisor.pause-accepting", After::started)};
+}
+
+// And the next one as well, when it has found the generations.
+std::vector<Row> two_supervisors_end() {
+  const auto row = [](const char* where, After after) {
+    return Row{where, "kill twice", after, "", kTwo, {}};
+  };
+  return {row("supervisor.record", After::incumbent),
+          row("supervisor.commit", After::successor),
+          row("supervisor.give-turn", After::incumbent)};
+}
+
+// Not in an upgrade: it starts again what has ended.
+std::vector<Row> supervisor_ends_in_a_restart() {
+  const auto row = [](const char* where) {
+    return Row{where, "kill in restart", After::started, "", kTwo, {}};
+  };
+  return {row("supervisor.record"),    row("supervisor.launch"),
+          row("supervisor.give-turn"), row("supervisor.welcome"),
+          row("supervisor.commit"),    row("supervisor.answer-and-succeed")};
+}
+
 std::vector<Row> successor_ends() {
   const char* in_switch = "rolled back in switch: ";
   const char* in_probation = "rolled back in probation: ";
@@ -105,6 +140,26 @@ std::vector<Row> incumbent_ends() {
           kill("incumbent.leave-for-good", After::successor)};
 }
 
+// As seen by the supervisor, right before it does this.
+std::vector<Row> incumbent_ends_before() {
+  const auto row = [](const char* where, After after,
+                      const Recipe& release = kTwo) {
+    return Row{where, "kill incumbent", after, "", release, {}};
+  };
+  return {row("supervisor.record", After::successor),
+          row("supervisor.pause-accepting", After::successor),
+          row("supervisor.start-build", After::restarted),
+          row("supervisor.give-turn", After::successor),
+          row("supervisor.take-turn-back", After::restarted, kUnhealthy),
+          row("supervisor.launch", After::successor),
+          row("supervisor.commit", After::successor),
+          row("supervisor.stage", After::restarted),
+          row("supervisor.welcome", After::successor),
+          row("supervisor.ask-health", After::successor),
+          row("supervisor.answer-and-succeed", After::successor),
+          row("supervisor.resume-accepting", After::restarted, kUnhealthy)};
+}
+
 std::vector<Row> incumbent_hangs() {
   return {hang("incumbent.yield-turn", After::incumbent_stuck, ""),
           hang("incumbent.take-turn", After::restarted, "", kQuick, kUnhealthy),
@@ -116,7 +171,9 @@ std::vector<Row> rows() {
   std::vector<Row> all;
   for (const auto& part :
        {supervisor_ends(), successor_ends(), successor_hangs(),
-        incumbent_ends(), incumbent_hangs()}) {
+        incumbent_ends(), incumbent_hangs(), incumbent_ends_before(),
+        supervisor_and_incumbent_end(), two_supervisors_end(),
+        supervisor_ends_in_a_restart()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -125,9 +182,12 @@ std::vector<Row> rows() {
 class SupervisedFault : public testing::TestWithParam<Row> {
  protected:
   static ServerSetup setup() {
-    return {.settings = GetParam().settings,
-            .supervised = true,
-            .held_listeners = {{"http", "tcp://127.0.0.1:0"}}};
+    const auto address = text::cat("tcp://127.0.0.1:", free_port());
+    ServerSetup setup{.settings = GetParam().settings,
+                      .supervised = true,
+                      .held_listeners = {{"http", address}}};
+    setup.settings["listen"] = address;
+    return setup;
   }
 
   /// The supervisor has nothing to do any more.
@@ -151,6 +211,7 @@ class SupervisedFault : public testing::TestWithParam<Row> {
         upgrade_.expect_serves(2, "two");
         return upgrade_.expect_next_works(2);
       case After::restarted:
+      case After::started:
         upgrade_.expect_serves(2, "one");
         return upgrade_.expect_next_works(2);
       case After::incumbent_stuck:
@@ -173,25 +234,75 @@ class SupervisedFault : public testing::TestWithParam<Row> {
     upgrade_.expect_next_works(stuck + 1);
   }
 
+  /// It was asked by way of the incumbent, but there is `relaunch status`. The
+  /// upgrade before was one that failed.
+  void expect_told(After after) {
+    const auto status = supervisor_status(upgrade_.server());
+    const std::string told{status.at("last_outcome").as_string()};
+    if (after == After::successor) {
+      EXPECT_EQ(told, "done") << upgrade_.output();
+    } else {
+      EXPECT_THAT(told, testing::AnyOf(HasSubstr("the incumbent ended"),
+                                       StartsWith("rolled back: ")))
+          << upgrade_.output();
+    }
+  }
+
+  static bool supervisor_ends(const Row& row) {
+    return row.where.starts_with("supervisor") && row.order != "kill incumbent";
+  }
+  void arm(const Row& row, os::ProcessId incumbent) {
+    upgrade_.server().arm(row.where, row.order == "kill incumbent"
+                                         ? text::cat("kill ", incumbent)
+                                         : row.order.substr(0, 4));
+  }
+  /// Nobody may be there who answers.
+  testing::AssertionResult wait_struck(const Row& row) {
+    if (!supervisor_ends(row)) return upgrade_.wait_struck(row.where);
+    auto& process = upgrade_.server().process();
+    if (process.wait_gone(process.processes().front(), kStepDeadline)) {
+      return testing::AssertionSuccess();
+    }
+    return testing::AssertionFailure() << upgrade_.output();
+  }
+  void start_supervisor(const Row& row) {
+    if (row.order == "kill twice") {
+      upgrade_.server().arm("supervisor.resolve", "kill");
+      upgrade_.start_supervisor();
+      const auto killed = upgrade_.process().processes().front();
+      ASSERT_TRUE(upgrade_.process().wait_gone(killed, kStepDeadline))
+          << upgrade_.output();
+    }
+    upgrade_.start_supervisor();
+  }
+
   FaultyUpgrade upgrade_{setup()};
 };
 
 TEST_P(SupervisedFault, EndsAsItMust) {
   const Row& row = GetParam();
-  upgrade_.server().arm(row.where, row.order);
-  upgrade_.begin(row.release);
-  ASSERT_TRUE(upgrade_.wait_struck(row.where));
+  const auto incumbent = upgrade_.server().status().pid;
+  arm(row, incumbent);
+  if (row.order == "kill in restart") {
+    upgrade_.server().process().kill(incumbent);
+  } else {
+    upgrade_.begin(row.release);
+  }
+  ASSERT_TRUE(wait_struck(row));
   if (!row.outcome.empty()) {
     EXPECT_THAT(upgrade_.answer().outcome, StartsWith(row.outcome))
         << upgrade_.output();
   }
-  if (row.where.starts_with("supervisor")) upgrade_.start_supervisor();
+  if (row.order == "kill both") upgrade_.server().process().kill(incumbent);
+  if (supervisor_ends(row)) start_supervisor(row);
   wait_for_service();
   const bool ended =
-      row.where.starts_with("incumbent") ||
+      row.where.starts_with("incumbent") || row.order == "kill incumbent" ||
+      row.order == "kill both" ||
       (row.where.starts_with("successor") && upgrade_.successor_had_turn());
+  if (row.order == "kill incumbent") expect_told(row.after);
   expect(row.after);
-  upgrade_.expect_little_lost(ended);
+  if (row.after != After::started) upgrade_.expect_little_lost(ended);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, SupervisedFault,

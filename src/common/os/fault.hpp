@@ -7,10 +7,12 @@
 //   generation
 //          that drains
 //   point  one of those below, or the name of an action of the machines
-//          (common/upgrade), struck before it is run
+//          (common/upgrade), struck before it is run; "resolve" before a
+//          supervisor decides what becomes of the generations it has found
 // What the file says happens once, since the file is removed first; that it is
 // gone shows that the point was reached:
 //   "kill"      the process ends at once, as by kill -9
+//   "kill N"    the process with this number ends, and this one goes on
 //   "hang"      the calling thread stops, as good as for ever
 //   "error N"   the call fails with the system's error N (errno, GetLastError)
 //

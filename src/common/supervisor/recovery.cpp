@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "common/os/fault.hpp"
+
 namespace relaunch::supervisor {
 
 namespace event = upgrade::event;
@@ -90,6 +92,7 @@ void Recovery::look() {
 
 void Recovery::decide() {
   if (!done_ || returning_) return;
+  os::fault("resolve");
   std::vector<Survivor> survivors;
   found_.remove_if([](const Found& each) { return each.process->gone(); });
   for (const Found& each : found_) survivors.push_back(each.survivor);

@@ -245,7 +245,7 @@ void CoordinatorDriver::run(const action::AnswerAndSucceed&) {
       LogLevel::info, "upgrade committed: generation=", done.serving_generation,
       " pid=", done.serving_pid, " release=", done.release);
   // A start is no upgrade.
-  if (host_.pid() != 0) {
+  if (!attempt_->order.start) {
     context_.board.change([](Status& status) {
       status.last_outcome = to_string(Outcome::Result::done);
     });
