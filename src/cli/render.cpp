@@ -145,7 +145,9 @@ std::string history_text(const json::array& history) {
     if (!entry) continue;
     out += cat(observe::to_timestamp(entry->time), "  ",
                text::printable(entry->outcome));
-    if (entry->outcome != "done") out += " in " + text::printable(entry->phase);
+    const bool ended_well =
+        entry->outcome == "done" || entry->outcome == "nothing_to_do";
+    if (!ended_well) out += " in " + text::printable(entry->phase);
     out += cat("  generation=", entry->generation, " pid=", entry->pid);
     if (!entry->release.empty()) {
       out += " release=" + text::printable(entry->release);

@@ -38,6 +38,11 @@ Attempt<std::optional<Passed>> run_once(
   if (!output) return Failure{ExitCode::io, output.error().text()};
   const LogSink log = (*output)->log_sink();
   auto instance = supervisor::Instance::open(options, log, std::move(passed));
+  if (!instance && instance.error().code() == errc::busy) {
+    return Failure{ExitCode::busy, text::cat("cannot run '", options.name,
+                                             "': it runs already, reached by ",
+                                             options.run_folder)};
+  }
   if (!instance) return failure(instance.error());
   std::optional<supervisor::PidFile> pid_file;
   if (!options.pid_file.empty()) {

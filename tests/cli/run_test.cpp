@@ -112,6 +112,8 @@ TEST_F(RunCommand, IsRefusedWhereTheNameIsTaken) {
   start();
   const auto second = ask(run_words());
   EXPECT_EQ(second.status.text(), "exit code 75") << second.output;
+  EXPECT_THAT(second.output, StartsWith("relaunch: cannot run 'shop': it runs "
+                                        "already"));
   EXPECT_EQ(ask({"status"}).status.text(), "exit code 0");
   expect_stopped();
 }

@@ -3,9 +3,7 @@
 //
 // A test names a folder in the variable RELAUNCH_FAULTS of a program and puts
 // files into it, called "<role>.<point>", before or while the program runs:
-//   role   "supervisor"; "incumbent", "successor", or "leaving" for a
-//   generation
-//          that drains
+//   role   "supervisor", "incumbent", "successor", "leaving": it drains
 //   point  one of those below, or the name of an action of the machines
 //          (common/upgrade), struck before it is run; "resolve" before a
 //          supervisor decides what becomes of the generations it has found

@@ -8,6 +8,7 @@
 #include "common/build/runner.hpp"
 #include "common/handover/generation_link.hpp"
 #include "common/os/fault.hpp"
+#include "common/os/files.hpp"
 #include "common/os/listener.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/foreign_generation.hpp"
@@ -133,6 +134,10 @@ Result<upgrade::Order> Supervisor::last_good() const {
       {options_.program, options_.folder, context_.launched.environment},
       context_.launched.environment);
   if (!program) return program.error();
+  if (!os::is_executable(*program)) {
+    return Error{errc::artifact_missing,
+                 text::cat(text::utf8(*program), " is not executable")};
+  }
   order.release = release::Release{{}, std::move(*program)};
   return order;
 }
