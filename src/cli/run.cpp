@@ -70,7 +70,7 @@ Attempt<ExitCode> check_takeover(const supervisor::Options& options) {
 
 Attempt<ExitCode> run(const supervisor::Options& options,
                       const ReadOptions& read_options,
-                      const supervisor::Replacement& replacement) {
+                      supervisor::Replacement replacement) {
   os::outlive_broken_streams();
   for (;;) {
     auto passed = os::take_passed_sockets();
@@ -84,6 +84,7 @@ Attempt<ExitCode> run(const supervisor::Options& options,
     // It has failed if it returns: then this one takes its generations in.
     const Error failed = os::become(
         replacement.executable, replacement.arguments, std::move(**replaced));
+    replacement.failed = failed.text();
     (void)os::write_stream(os::Stream::error,
                            text::cat("relaunch: ", failed.text(), '\n'));
   }

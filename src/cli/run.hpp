@@ -16,7 +16,7 @@ using ReadOptions = std::function<Attempt<supervisor::Options>()>;
 /// `replacement` may take its place, if it names an executable.
 Attempt<ExitCode> run(const supervisor::Options& options,
                       const ReadOptions& read_options,
-                      const supervisor::Replacement& replacement);
+                      supervisor::Replacement replacement);
 
 /// Could this build take over from the instance that runs?
 Attempt<ExitCode> check_takeover(const supervisor::Options& options);

@@ -156,6 +156,16 @@ Attempt<ExitCode> upgrade(const Task& task) {
                exit_code(last->outcome));
 }
 
+/// The new supervisor, or the old one again, which says why.
+Attempt<ExitCode> replaced(const Task& task, const json::object& status) {
+  const auto* failed = status.if_contains("replacement_failed");
+  if (failed && failed->is_string()) {
+    return Failure{ExitCode::failed, std::string{failed->get_string()}};
+  }
+  return ended(task.output.data("done: the supervisor was replaced\n"),
+               ExitCode::done);
+}
+
 /// Another build of relaunch itself. Done when it answers: it is younger than
 /// this command.
 Attempt<ExitCode> replace_supervisor(const Task& task) {
@@ -174,8 +184,7 @@ Attempt<ExitCode> replace_supervisor(const Task& task) {
       if (uptime && uptime->is_int64() &&
           uptime->get_int64() <= waited.count() && serving &&
           serving->is_bool() && serving->get_bool()) {
-        return ended(task.output.data("done: the supervisor was replaced\n"),
-                     ExitCode::done);
+        return replaced(task, value->get_object());
       }
     }
     if (waited > kReplaceDeadline) {

@@ -206,6 +206,9 @@ json::object Instance::status() const {
         {{"phase", item.phase}, {"microseconds", item.microseconds}});
   }
   out["phases"] = std::move(phases);
+  if (replacement_ && !replacement_->failed.empty()) {
+    out["replacement_failed"] = text::valid_utf8(replacement_->failed);
+  }
   out["last_outcome"] = text::valid_utf8(status.last_outcome);
   out["last_departure"] = text::valid_utf8(status.last_departure);
   return out;

@@ -5,6 +5,7 @@
 
 #include <boost/json/parse.hpp>
 #include <filesystem>
+#include <future>
 #include <optional>
 
 #include "cli/command.hpp"
@@ -31,6 +32,16 @@ class ForeignSelfUpgrade : public testing::Test {
     fs::copy_file(RELAUNCH_COMMAND, fresh);
     fs::rename(fresh, command_);
   }
+  /// A build that does this when it is to take the place, after its check.
+  void install_script(std::string_view in_the_check, std::string_view after) {
+    const fs::path fresh = folder_ / "fresh";
+    write_file(fresh, text::cat("#!/bin/sh\n"
+                                "case \" $* \" in\n"
+                                "*' --check-takeover '*) ",
+                                in_the_check, " ;;\nesac\n", after, '\n'));
+    fs::permissions(fresh, fs::perms::owner_all);
+    fs::rename(fresh, command_);
+  }
   std::vector<std::string> about(std::vector<std::string> words) const {
     words.insert(
         words.begin() + 1,
@@ -55,9 +66,9 @@ class ForeignSelfUpgrade : public testing::Test {
     words.insert(words.end(), {"--readiness", "notify", "--"});
     const auto program = foreign_options("plain_server").program;
     words.insert(words.end(), program.begin(), program.end());
-    auto request = command(about(std::move(words)));
-    request.executable = command_;
-    server_.emplace(std::move(request));
+    request_ = command(about(std::move(words)));
+    request_.executable = command_;
+    server_.emplace(request_);
     ASSERT_TRUE(server_->wait_for_line("start.ended: ", kPatience))
         << server_->output();
   }
@@ -89,6 +100,7 @@ class ForeignSelfUpgrade : public testing::Test {
 
   ScratchFolder folder_;
   fs::path command_ = folder_ / "relaunch";
+  os::LaunchRequest request_;
   std::optional<ServerProcess> server_;
 };
 
@@ -123,6 +135,78 @@ TEST_F(ForeignSelfUpgrade, ItsListenersStayWhenTheProgramEnds) {
   EXPECT_TRUE(client.wait_for_answers(5, kPatience)) << server_->output();
   EXPECT_EQ(client.stop().failed(), 0u) << server_->output();
   EXPECT_NE(number("pid"), before);
+}
+
+TEST_F(ForeignSelfUpgrade, AnotherFileTakesThePlaceAtAnotherPath) {
+  start({"--listen", "http=tcp://127.0.0.1:0"});
+  const auto supervisor = number("supervisor_pid");
+  const fs::path other = folder_ / "other";
+  fs::copy_file(RELAUNCH_COMMAND, other);
+  LoadClient client{load()};
+  install_script("", text::cat("exec '", text::utf8(other), "' \"$@\""));
+  expect_done({"upgrade", "--supervisor"});
+  EXPECT_EQ(running(), other);
+  EXPECT_EQ(number("supervisor_pid"), supervisor);
+  expect_done({"upgrade"});
+  ASSERT_TRUE(client.wait_for_answers(5, kPatience));
+  EXPECT_EQ(client.stop().failed(), 0u) << server_->output();
+}
+
+TEST_F(ForeignSelfUpgrade, OneThatCannotBeStartedLeavesTheOldOneWithAll) {
+  start({"--listen", "http=tcp://127.0.0.1:0"});
+  const auto supervisor = number("supervisor_pid");
+  const auto generation = number("pid");
+  LoadClient client{load()};
+  install_script("rm \"$0\"; exit 0", "");
+  const auto refused = ask({"upgrade", "--supervisor"});
+  EXPECT_EQ(refused.status.text(), "exit code 20") << refused.output;
+  EXPECT_THAT(refused.output, testing::HasSubstr("execv"));
+  EXPECT_EQ(number("supervisor_pid"), supervisor);
+  EXPECT_EQ(number("pid"), generation);
+  install();
+  expect_done({"upgrade"});
+  expect_done({"upgrade", "--supervisor"});
+  expect_done({"upgrade"});
+  ASSERT_TRUE(client.wait_for_answers(5, kPatience));
+  EXPECT_EQ(client.stop().failed(), 0u) << server_->output();
+}
+
+TEST_F(ForeignSelfUpgrade, OneThatDiesInItsCheckChangesNothing) {
+  start({"--listen", "http=tcp://127.0.0.1:0"});
+  const auto supervisor = number("supervisor_pid");
+  LoadClient client{load()};
+  install_script("kill -9 $$", "");
+  const auto refused = ask({"upgrade", "--supervisor"});
+  EXPECT_EQ(refused.status.text(), "exit code 77") << refused.output;
+  EXPECT_EQ(number("supervisor_pid"), supervisor);
+  install();
+  expect_done({"upgrade"});
+  EXPECT_EQ(client.stop().failed(), 0u) << server_->output();
+}
+
+TEST_F(ForeignSelfUpgrade, KilledJustAfterItTheProgramServesOnAndIsFound) {
+  start({"--listen", "http=tcp://127.0.0.1:0"});
+  const auto generation = number("pid");
+  const auto supervisor = server_->processes().front();
+  LoadClient client{load()};
+  install_script("exit 0", "kill -9 $$");
+  auto answer = std::async(std::launch::async, [&] {
+    return ask({"upgrade", "--supervisor"});
+  });
+  ASSERT_TRUE(server_->wait_gone(supervisor, kPatience));
+  ASSERT_TRUE(client.wait_for_answers(5, kPatience));
+  install();
+  ServerProcess next{request_};
+  ASSERT_TRUE(next.wait_for_line("generation.adopted: ", kPatience))
+      << next.output();
+  EXPECT_EQ(answer.get().status.text(), "exit code 0");
+  EXPECT_EQ(number("pid"), generation);
+  ASSERT_TRUE(client.wait_for_answers(5, kPatience));
+  EXPECT_EQ(client.stop().failed(), 0u) << next.output();
+  expect_done({"stop"});
+  EXPECT_TRUE(next.wait_gone(next.processes().front(), kPatience));
+  EXPECT_THAT(server_->living(), testing::IsEmpty());
+  server_.reset();
 }
 
 TEST_F(ForeignSelfUpgrade, IsRefusedIfAListenerWouldBeMissing) {
