@@ -82,8 +82,9 @@ Attempt<ExitCode> run(const supervisor::Options& options,
     if (!replaced) return replaced.error();
     if (!*replaced) return ExitCode::done;
     // It has failed if it returns: then this one takes its generations in.
-    const Error failed = os::become(
-        replacement.executable, replacement.arguments, std::move(**replaced));
+    const Error failed =
+        os::become(replacement.executable, replacement.arguments,
+                   std::move(**replaced), replacement.takeover_deadline);
     replacement.failed = failed.text();
     (void)os::write_stream(os::Stream::error,
                            text::cat("relaunch: ", failed.text(), '\n'));

@@ -54,9 +54,12 @@ Result<void> place(std::vector<PassedSocket> sockets) {
 
 bool become_passes_sockets() { return true; }
 
+Predecessor Predecessor::find() { return {}; }
+void Predecessor::release() {}
+
 Error become(const std::filesystem::path& executable,
              const std::vector<std::string>& arguments,
-             std::vector<PassedSocket> sockets) {
+             std::vector<PassedSocket> sockets, std::chrono::milliseconds) {
   std::vector<char*> words;
   for (const std::string& word : arguments) {
     // execv promises not to change them.

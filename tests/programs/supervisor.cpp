@@ -60,6 +60,7 @@ supervisor::Replacement itself(std::vector<std::string> words,
   unsigned deadline = 10'000;
   read_number(settings, "check_deadline", deadline);
   replacement.check_deadline = std::chrono::milliseconds{deadline};
+  replacement.takeover_deadline = replacement.check_deadline;
   replacement.executable = os::running_executable().value();
   replacement.arguments = words;
   words.insert(words.begin() + 1, "check-takeover");
@@ -118,8 +119,9 @@ int run() try {
   const auto replacement = itself(words, settings);
   while (auto passed = serve(options, replacement)) {
     misbehave("go");
-    const Error failed = os::become(replacement.executable,
-                                    replacement.arguments, std::move(*passed));
+    const Error failed =
+        os::become(replacement.executable, replacement.arguments,
+                   std::move(*passed), replacement.takeover_deadline);
     std::printf("log: %s\n", failed.text().c_str());
   }
   std::printf("supervisor left\n");

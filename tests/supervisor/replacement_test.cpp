@@ -1,6 +1,7 @@
 // The supervisor itself is replaced.
 #include <future>
 
+#include "common/os/become.hpp"
 #include "common/supervisor/takeover.hpp"
 #include "supervisor/supervised_fixture.hpp"
 
@@ -65,6 +66,19 @@ class Replacement : public testing::Test {
     ASSERT_TRUE(wait_for_service()) << next->output();
     EXPECT_EQ(server_.status().pid, before.pid);
     expect_an_upgrade_works();
+    const LoadReport report = load.stop();
+    EXPECT_EQ(report.failed(), 0u) << report.text();
+  }
+  /// The new one misbehaves at its start.
+  void expect_in_vain(std::string_view moment, std::string_view why) {
+    const auto pid = supervisor_pid();
+    LoadClient load(server_.load(Connections::fresh));
+    order(moment);
+    (void)replace();
+    ASSERT_TRUE(server_.process().wait_for_line(why, kStepDeadline))
+        << server_.process().output();
+    ASSERT_TRUE(wait_for_service()) << server_.process().output();
+    expect_the_old_one_serves(pid);
     const LoadReport report = load.stop();
     EXPECT_EQ(report.failed(), 0u) << report.text();
   }
@@ -148,7 +162,19 @@ TEST_F(Replacement, KilledJustBeforeItTheNextStartResolves) {
 }
 
 TEST_F(Replacement, KilledJustAfterItTheNextStartResolves) {
+  if (!os::become_passes_sockets()) GTEST_SKIP() << "the old one still runs";
   expect_the_next_start_resolves("misbehave-begin-crash");
+}
+
+// Where it is a process of its own, the old one waits for its word.
+TEST_F(Replacement, OneThatEndsAtItsStartLeavesTheOldOneServing) {
+  if (os::become_passes_sockets()) GTEST_SKIP() << "there is no old one";
+  expect_in_vain("misbehave-begin-crash", "the other build did not take over");
+}
+
+TEST_F(Replacement, OneThatHangsAtItsStartIsEndedAndTheOldOneServes) {
+  if (os::become_passes_sockets()) GTEST_SKIP() << "there is no old one";
+  expect_in_vain("misbehave-begin-hang", "and was ended");
 }
 
 TEST_F(Replacement, NothingIsLeftOpen) {

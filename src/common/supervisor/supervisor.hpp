@@ -16,6 +16,7 @@
 
 #include "common/control/target.hpp"
 #include "common/observe/metrics.hpp"
+#include "common/os/become.hpp"
 #include "common/os/endpoint.hpp"
 #include "common/supervisor/journal.hpp"
 #include "common/supervisor/listener_care.hpp"
@@ -180,6 +181,7 @@ class Supervisor final : private upgrade::Host {
   void leave() override;
   void ended(const Outcome& outcome) override;
 
+  os::Predecessor predecessor_ = os::Predecessor::find();
   Options options_;
   upgrade::Context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type>

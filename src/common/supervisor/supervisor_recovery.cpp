@@ -84,6 +84,7 @@ void Supervisor::recover() {
         }
         note_listeners();
         recovered_ = true;
+        predecessor_.release();
         write_journal();
         if (!incumbent_) start();
       });
