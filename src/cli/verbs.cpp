@@ -149,6 +149,12 @@ Attempt<ExitCode> upgrade(const Task& task) {
   };
   const auto last = ask(task.reach, upgrade_request(task), hearing);
   show.end();
+  if (!last && show.has_begun()) {
+    return Failure{ExitCode::unreachable,
+                   text::cat("lost '", task.reach.name, "' in the middle of ",
+                             "it, relaunch status tells what came of it: ",
+                             last.error().line)};
+  }
   if (!last) return last.error();
   if (last->kind != Answer::Kind::outcome) return ExitCode::done;  // has begun
   return ended(task.output.data(task.json() ? outcome_json(last->outcome)

@@ -3,6 +3,8 @@
 #include <future>
 
 #include "cli/instance.hpp"
+#include "support/event_wait.hpp"
+#include "support/server_process.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -87,6 +89,17 @@ TEST(Verbs, EndAsTheUpgradeEnded) {
     EXPECT_EQ(code(json), end);
     EXPECT_THAT(json.output, HasSubstr("{\"schema\":1,\"outcome\":\""));
   }
+}
+
+TEST(Verbs, SayThatTheyDoNotKnowHowAnUpgradeEnded) {
+  Instance instance;
+  instance.is_slow = true;
+  ServerProcess upgrade{command(instance.about({"upgrade"}))};
+  ASSERT_TRUE(upgrade.wait_for_line("stage", kPatience)) << upgrade.output();
+  instance.end();
+  ASSERT_TRUE(upgrade.wait_gone(upgrade.processes().front(), kPatience));
+  EXPECT_EQ(upgrade.first_exit_status()->text(), "exit code 69");
+  EXPECT_THAT(upgrade.output(), HasSubstr("lost 'shop' in the middle of it"));
 }
 
 TEST(Verbs, PassAnUpgradesOptionsOn) {
