@@ -162,18 +162,26 @@ Attempt<ExitCode> upgrade(const Task& task) {
                exit_code(last->outcome));
 }
 
-/// The new supervisor, or the old one again, which says why.
-Attempt<ExitCode> replaced(const Task& task, const json::object& status) {
+/// By the new supervisor, which is younger than this command, or by the old
+/// one, which says why not. Nothing: not yet.
+std::optional<Attempt<ExitCode>> replaced(const Task& task,
+                                          const json::object& status,
+                                          milliseconds waited) {
   const auto* failed = status.if_contains("replacement_failed");
   if (failed && failed->is_string()) {
     return Failure{ExitCode::failed, std::string{failed->get_string()}};
   }
+  const auto* uptime = status.if_contains("uptime_ms");
+  const auto* serving = status.if_contains("serving");
+  const bool is_new = uptime && uptime->is_int64() &&
+                      uptime->get_int64() <= waited.count() && serving &&
+                      serving->is_bool() && serving->get_bool();
+  if (!is_new) return std::nullopt;
   return ended(task.output.data("done: the supervisor was replaced\n"),
                ExitCode::done);
 }
 
-/// Another build of relaunch itself. Done when it answers: it is younger than
-/// this command.
+/// Another build of relaunch itself.
 Attempt<ExitCode> replace_supervisor(const Task& task) {
   const auto begin = steady_clock::now();
   Request request;
@@ -185,19 +193,15 @@ Attempt<ExitCode> replace_supervisor(const Task& task) {
     const auto answer = ask(task.reach, {});
     const auto value = answer ? parsed(answer->text) : std::nullopt;
     if (value && value->is_object()) {
-      const auto* uptime = value->get_object().if_contains("uptime_ms");
-      const auto* serving = value->get_object().if_contains("serving");
-      if (uptime && uptime->is_int64() &&
-          uptime->get_int64() <= waited.count() && serving &&
-          serving->is_bool() && serving->get_bool()) {
-        return replaced(task, value->get_object());
-      }
+      const auto end = replaced(task, value->get_object(), waited);
+      if (end) return *end;
     }
     if (waited > kReplaceDeadline) {
       return Failure{ExitCode::unreachable,
                      "the supervisor has let go, and no other one has taken "
                      "its generations in yet; they serve on"};
     }
+    // Nothing tells when an endpoint appears that is not there yet.
     std::this_thread::sleep_for(milliseconds{50});
   }
 }

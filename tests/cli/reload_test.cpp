@@ -48,7 +48,10 @@ TEST_F(Reload, ReadsTheConfigurationAgain) {
   reload("exit code 0");
   EXPECT_THAT(status(), Not(HasSubstr("name=more")));
   expect_stopped();
-  EXPECT_THAT(server_->output(), HasSubstr("supervisor.reloaded"));
+  for (const char* event : {"supervisor.reloaded", "listener.opened: more ",
+                            "listener.closed: more"}) {
+    EXPECT_THAT(server_->output(), HasSubstr(event));
+  }
 }
 
 TEST_F(Reload, ChangesNothingIfItCannotBeDone) {

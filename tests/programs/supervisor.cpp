@@ -61,6 +61,9 @@ supervisor::Replacement itself(std::vector<std::string> words,
   read_number(settings, "check_deadline", deadline);
   replacement.check_deadline = std::chrono::milliseconds{deadline};
   replacement.takeover_deadline = replacement.check_deadline;
+  unsigned let_go_after = 50;
+  read_number(settings, "let_go_after", let_go_after);
+  replacement.let_go_after = std::chrono::milliseconds{let_go_after};
   replacement.executable = os::running_executable().value();
   replacement.arguments = words;
   words.insert(words.begin() + 1, "check-takeover");

@@ -12,8 +12,9 @@ using testing::HasSubstr;
 
 class Replacement : public testing::Test {
  protected:
-  Replacement()
-      : server_(supervised({.settings = {{"check_deadline", "4000"}}})) {}
+  explicit Replacement(const std::string& let_go_after = "50")
+      : server_(supervised({.settings = {{"check_deadline", "4000"},
+                                         {"let_go_after", let_go_after}}})) {}
   ~Replacement() override { server_.process().kill_all(); }
 
   ServerUnderTest& server() { return server_; }
@@ -139,6 +140,28 @@ TEST_F(Replacement, DuringAnUpgradeItIsRefused) {
   ASSERT_TRUE(ask(server(), control::Verb::abort));
   EXPECT_NE(answer.get().result, Outcome::Result::done);
   EXPECT_EQ(server().hello(), "one");
+}
+
+/// There is time between the answer and the old one's end.
+class LateReplacement : public Replacement {
+ protected:
+  LateReplacement() : Replacement("1500") {}
+};
+
+TEST_F(LateReplacement, GivesWayToAnUpgradeThatBeginsMeanwhile) {
+  const auto pid = supervisor_pid();
+  ASSERT_FALSE(replace().code());
+  server().next_build({{"greeting", "two"}, {"slow_ready", "3000"}});
+  const Outcome outcome = upgrade(server());
+  EXPECT_EQ(outcome.result, Outcome::Result::done) << outcome.reason;
+  EXPECT_EQ(supervisor_pid(), pid);
+  const auto status = supervisor_status(server());
+  ASSERT_TRUE(status.contains("replacement_failed"));
+  EXPECT_THAT(std::string{status.at("replacement_failed").as_string()},
+              HasSubstr("an upgrade is under way"));
+  // It heeds its signals still.
+  EXPECT_TRUE(server().process().stop(kStepDeadline))
+      << server().process().output();
 }
 
 TEST_F(Replacement, OneThatCrashesInItsCheckLeavesTheOldOneServing) {

@@ -152,6 +152,7 @@ void Instance::replace_supervisor(
                 "very process"};
   }
   if (!can) return done(can);
+  replacement_->failed.clear();
   takeover_ = std::make_unique<Takeover>(
       supervisor_->io(), *replacement_, supervisor_->held(),
       [this, done = std::move(done)](Result<void> checked) {
@@ -165,14 +166,18 @@ void Instance::replace_supervisor(
       });
 }
 
-// The answer is to reach whoever asked.
+// The answer is to reach whoever asked; what has begun meanwhile goes first.
 void Instance::let_go_soon() {
-  answered_.arm(std::chrono::milliseconds{50}, [this] {
+  answered_.arm(replacement_->let_go_after, [this] {
     takeover_.reset();
+    if (auto can = supervisor_->can_let_go(); !can) {
+      replacement_->failed = can.error().text();
+      if (log_) log_(LogLevel::error, replacement_->failed);
+      return;
+    }
     os::hold_operator_signals();
-    auto left = supervisor_->let_go();
-    lets_go_ = static_cast<bool>(left);
-    if (!left && log_) log_(LogLevel::error, left.error().text());
+    supervisor_->let_go();
+    lets_go_ = true;
   });
 }
 

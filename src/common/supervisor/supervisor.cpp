@@ -402,10 +402,7 @@ void Supervisor::keep_listeners(upgrade::Generation& successor) {
         options_.listeners.begin(), options_.listeners.end(),
         [&](const ListenerOption& option) { return option.name == name; });
     if (!configured) {
-      listeners_.drop(name);
-      observe::Event closed;
-      closed.message = name;
-      tell(std::move(closed), observe::name::kListenerClosed);
+      close_listener(name);
       continue;
     }
     context_.log(LogLevel::warning, "nobody accepts on listener '", name,
@@ -418,9 +415,7 @@ void Supervisor::keep_listeners(upgrade::Generation& successor) {
                    "': ", kept.error().text());
       continue;
     }
-    observe::Event opened_event;
-    opened_event.message = name;
-    tell(std::move(opened_event), observe::name::kListenerOpened);
+    tell_listener(observe::name::kListenerOpened, name);
   }
 }
 

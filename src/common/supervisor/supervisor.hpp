@@ -97,9 +97,9 @@ class Supervisor final : private upgrade::Host {
   /// Can another supervisor take this one's place, without anything that
   /// serves noticing?
   Result<void> can_let_go() const;
-  /// run() returns; the generations serve on, for whoever takes them in.
-  /// Unless it cannot any more.
-  Result<void> let_go();
+  /// Where it can, run() returns; the generations serve on, for whoever takes
+  /// them in.
+  void let_go();
   /// When run() has returned after that: what is to be passed on to the next.
   std::vector<os::PassedSocket> pass_on();
   void stop(StopMode mode);
@@ -134,6 +134,8 @@ class Supervisor final : private upgrade::Host {
   /// Those that are configured and not held yet.
   Result<void> open_listeners();
   Result<void> open_listener(const ListenerOption& option);
+  void close_listener(const std::string& name);
+  void tell_listener(std::string_view event, std::string which);
   bool holds(const std::string& name) const;
   void settle_passed();
 

@@ -15,18 +15,32 @@ bool Supervisor::holds(const std::string& name) const {
 Result<void> Supervisor::open_listener(const ListenerOption& option) {
   auto passed = passed_.take(option);
   if (!passed) return passed.error();
-  if (*passed) return listeners_.keep(std::move(**passed));
-  auto claimed = listeners_.claim(option.name, option.address);
-  return claimed ? Result<void>{} : claimed.error();
+  if (*passed) {
+    if (auto kept = listeners_.keep(std::move(**passed)); !kept) return kept;
+  } else if (auto claimed = listeners_.claim(option.name, option.address);
+             !claimed) {
+    return claimed.error();
+  }
+  tell_listener(observe::name::kListenerOpened,
+                text::cat(option.name, ' ', option.address));
+  return {};
+}
+
+void Supervisor::close_listener(const std::string& name) {
+  listeners_.drop(name);
+  tell_listener(observe::name::kListenerClosed, name);
+}
+
+void Supervisor::tell_listener(std::string_view event, std::string which) {
+  observe::Event told;
+  told.message = std::move(which);
+  tell(std::move(told), event);
 }
 
 Result<void> Supervisor::open_listeners() {
   for (const ListenerOption& option : options_.listeners) {
     if (holds(option.name)) continue;
     if (auto opened = open_listener(option); !opened) return opened;
-    observe::Event opened;
-    opened.message = text::cat(option.name, ' ', option.address);
-    tell(std::move(opened), observe::name::kListenerOpened);
   }
   settle_passed();
   return {};

@@ -143,13 +143,11 @@ std::vector<os::PassedSocket> Supervisor::pass_on() {
   return passed;
 }
 
-Result<void> Supervisor::let_go() {
-  if (auto can = can_let_go(); !can) return can;
+void Supervisor::let_go() {
   write_journal();
   context_.log(LogLevel::info,
                "letting go: another supervisor takes this one's place");
   context_.io.stop();
-  return {};
 }
 
 std::unique_ptr<upgrade::Generation> Supervisor::adopted_process(

@@ -71,13 +71,13 @@ void Supervisor::configure(Options options) {
 // All or none.
 Result<std::set<std::string>> Supervisor::open_more(const Options& options) {
   std::set<std::string> opened;
-  for (const auto& [name, address] : options.listeners) {
-    if (holds(name)) continue;
-    if (auto added = open_listener({name, address}); !added) {
-      for (const auto& other : opened) listeners_.drop(other);
+  for (const ListenerOption& option : options.listeners) {
+    if (holds(option.name)) continue;
+    if (auto added = open_listener(option); !added) {
+      for (const auto& other : opened) close_listener(other);
       return added.error();
     }
-    opened.insert(name);
+    opened.insert(option.name);
   }
   return opened;
 }
@@ -106,7 +106,7 @@ void Supervisor::reload(Result<Options> options, OnEnd on_end) {
     } else {
       configure(before);
       context_.launched = plan;
-      for (const auto& name : opened) listeners_.drop(name);
+      for (const auto& name : opened) close_listener(name);
     }
     on_end(outcome);
   });

@@ -24,6 +24,8 @@ struct Replacement {
   /// With these it only calls check_takeover(), and ends.
   std::vector<std::string> check_arguments;
   std::chrono::milliseconds check_deadline{10'000};
+  /// From the answer on, which is to reach whoever asked.
+  std::chrono::milliseconds let_go_after{50};
   /// os::become(): longer than the new one waits for the generations.
   std::chrono::milliseconds takeover_deadline{25'000};
   /// Why the last one did not begin, and this supervisor goes on.
