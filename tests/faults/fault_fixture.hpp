@@ -14,7 +14,6 @@
 
 #include "common/release/record_file.hpp"
 #include "common/release/records.hpp"
-#include "support/resets.hpp"
 #include "upgrade/upgrade_fixture.hpp"
 
 namespace relaunch::test {
@@ -118,10 +117,7 @@ class FaultyUpgrade {
     EXPECT_TRUE(load_.wait_for_answers(5, kStepDeadline));
     const LoadReport report = load_.stop();
     EXPECT_EQ(count(report, Failure::refused), 0u) << report.text();
-    // Under Wine a client of a killed process may be left waiting.
-    if (!somebody_was_ended || resets_are_told()) {
-      EXPECT_EQ(count(report, Failure::timed_out), 0u) << report.text();
-    }
+    EXPECT_EQ(count(report, Failure::timed_out), 0u) << report.text();
     EXPECT_EQ(count(report, Failure::wrong), 0u) << report.text();
     EXPECT_LE(report.failed(), somebody_was_ended ? 8u : 0u) << report.text();
   }
