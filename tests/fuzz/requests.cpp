@@ -30,6 +30,14 @@ void check_query(std::string_view query) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
 /// The same question asked another way.
 bool names_this_machine(std::string_view host) {
   const std::size_t digits = static_cast<std::size_t>(
@@ -38,10 +46,7 @@ bool names_this_machine(std::string_view host) {
   if (digits >= 1 && digits <= 5 && front.ends_with(':')) {
     host = front.substr(0, front.size() - 1);
   }
-  std::string lower(host);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string lower = in_lower_case(host);
   return lower == "127.0.0.1" || lower == "localhost" || lower == "[::1]";
 }
 
@@ -59,8 +64,7 @@ void check_guard(std::string_view field) {
   require(refuse_update(attempt, {}).has_value(), "a web page is refused");
   attempt.authorization = field;
   constexpr std::string_view kToken = "4711";
-  std::string lower(field.substr(0, 7));
-  for (char& c : lower) c = static_cast<char>(c | 0x20);
+  const std::string lower = in_lower_case(field.substr(0, 7));
   require(!refuse_update(attempt, kToken) ==
               (lower == "bearer " && field.substr(lower.size()) == kToken),
           "only the whole token opens");
