@@ -20,33 +20,24 @@
 #include "common/base/text.hpp"
 #include "common/control/server.hpp"
 #include "common/observe/history.hpp"
+#include "control/refused_reload.hpp"
 #include "support/scratch_folder.hpp"
 
 namespace relaunch::test {
 
-class Instance final : private control::Target {
+class Instance final : public NamedInstance, private control::Target {
  public:
-  Instance() {
+  Instance() : NamedInstance("shop") {
     outcome_.result = Outcome::Result::done;
     outcome_.serving_generation = 2;
     outcome_.serving_pid = 71;
-    server_ = control::Server::open(io_, scratch_ / "run", *this, {}).value();
+    server_ = control::Server::open(io_, folder_ / "run", *this, {}).value();
     thread_ = std::thread{[this] { io_.run(); }};
   }
   ~Instance() override {
     end();
     work_.reset();
     thread_.join();
-  }
-
-  /// These words, with those that say that this instance is meant.
-  std::vector<std::string> about(std::vector<std::string> words) const {
-    words.insert(words.begin() + 1, {"--name", "shop", "--run-folder",
-                                     text::utf8(scratch_ / "run")});
-    return words;
-  }
-  ChildResult ask(std::vector<std::string> words) const {
-    return run_command(about(std::move(words)));
   }
 
   /// What it was asked for, in words.
@@ -94,13 +85,7 @@ class Instance final : private control::Target {
     boost::asio::post(
         io_, [this] { boost::asio::post(io_, [this] { server_.reset(); }); });
   }
-  void reload(OnEnd on_end) override {
-    Outcome refused;
-    refused.result = Outcome::Result::refused;
-    refused.code = errc::not_permitted;
-    refused.reason = "cannot reload: nothing to read again";
-    on_end(refused);
-  }
+  void reload(OnEnd on_end) override { control::refuse_reload(on_end); }
   boost::json::object status() const override {
     return {{"schema", 1}, {"name", "shop"}, {"generation", 2}};
   }
@@ -131,7 +116,6 @@ class Instance final : private control::Target {
   }
 
   Outcome outcome_;
-  ScratchFolder scratch_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
       work_{io_.get_executor()};

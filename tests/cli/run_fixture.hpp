@@ -17,23 +17,13 @@
 namespace relaunch::test {
 
 /// `relaunch run` with the example server, in a folder of its own.
-class RunCommand : public testing::Test {
+class RunCommand : public testing::Test, protected NamedInstance {
  protected:
-  RunCommand() {
+  RunCommand() : NamedInstance("shop") {
     artifact_ = folder_ / std::filesystem::path{HELLO}.filename();
     std::filesystem::copy_file(HELLO, artifact_);
   }
 
-  std::vector<std::string> about(std::vector<std::string> words) const {
-    words.insert(
-        words.begin() + 1,
-        {"--name", "shop", "--state-folder", text::utf8(folder_ / "state"),
-         "--run-folder", text::utf8(folder_ / "run")});
-    return words;
-  }
-  ChildResult ask(std::vector<std::string> words) const {
-    return run_command(about(std::move(words)));
-  }
   std::vector<std::string> run_words(std::vector<std::string> more = {}) const {
     std::vector<std::string> words = {"run",
                                       "--artifact",
@@ -62,7 +52,6 @@ class RunCommand : public testing::Test {
     EXPECT_THAT(server_->living(), testing::IsEmpty());
   }
 
-  ScratchFolder folder_;
   std::filesystem::path artifact_;
   std::optional<ServerProcess> server_;
 };

@@ -13,6 +13,7 @@
 
 #include "common/control/client.hpp"
 #include "common/control/server.hpp"
+#include "control/refused_reload.hpp"
 #include "support/scratch_folder.hpp"
 
 namespace relaunch::control {
@@ -38,13 +39,7 @@ class FakeTarget final : public Target {
   void stop(StopMode mode) override {
     note("stop " + std::to_string(static_cast<int>(mode)));
   }
-  void reload(OnEnd on_end) override {
-    Outcome refused;
-    refused.result = Outcome::Result::refused;
-    refused.code = errc::not_permitted;
-    refused.reason = "cannot reload: nothing to read again";
-    on_end(refused);
-  }
+  void reload(OnEnd on_end) override { refuse_reload(on_end); }
   boost::json::object status() const override { return {{"schema", 1}}; }
   boost::json::array history() const override {
     return {{{"outcome", "done"}}};

@@ -1,11 +1,11 @@
 // Each action of an upgrade, and its process ends or hangs right before it.
 #include "faults/fault_fixture.hpp"
+#include "faults/fault_rows.hpp"
 
 namespace relaunch::test {
 namespace {
 
 using testing::StartsWith;
-using Settings = std::map<std::string, std::string>;
 
 /// Who is there afterwards.
 enum class After {
@@ -20,30 +20,7 @@ enum class After {
   successor_stuck,
 };
 
-struct Row {
-  std::string where;
-  std::string order;
-  After after = After::incumbent;
-  std::string outcome;  ///< how it begins; empty: whoever asked hears nothing
-  Recipe release;
-  Settings settings;
-};
-
-std::ostream& operator<<(std::ostream& out, const Row& row) {
-  return out << row.where << " " << row.order;
-}
-
-const Recipe kTwo{{"greeting", "two"}};
-const Recipe kUnhealthy{{"greeting", "two"}, {"unhealthy", "1"}};
-
-Row kill(const char* where, After after, const char* outcome = "",
-         const Recipe& release = kTwo) {
-  return {where, "kill", after, outcome, release, {}};
-}
-Row hang(const char* where, After after, const char* outcome = "",
-         const Settings& settings = {}, const Recipe& release = kTwo) {
-  return {where, "hang", after, outcome, release, settings};
-}
+using Row = FaultRow<After>;
 
 std::vector<Row> incumbent_ends() {
   return {// Before a successor is there nobody else can serve.
@@ -60,23 +37,6 @@ std::vector<Row> incumbent_ends() {
           // The turn is back, and the successor has begun to leave.
           kill("incumbent.resume-accepting", After::nobody, "", kUnhealthy),
           kill("incumbent.finish", After::nobody, "", kUnhealthy)};
-}
-
-std::vector<Row> successor_ends() {
-  const char* in_switch = "rolled back in switch: ";
-  const char* in_probation = "rolled back in probation: ";
-  const char* in_commit = "rolled back in commit: ";
-  return {
-      kill("successor.send-ready", After::incumbent, "failed in prepare: "),
-      kill("successor.take-turn", After::incumbent, in_switch),
-      kill("successor.send-serving", After::incumbent, in_switch),
-      kill("successor.stay", After::incumbent, in_commit),
-      // It has stayed already, and is an incumbent.
-      kill("incumbent.send-committed", After::incumbent, in_commit),
-      kill("successor.yield-turn", After::incumbent, in_probation, kUnhealthy),
-      kill("successor.send-turn", After::incumbent, in_probation, kUnhealthy),
-      kill("successor.leave-again", After::incumbent, in_probation,
-           kUnhealthy)};
 }
 
 std::vector<Row> incumbent_hangs() {
@@ -96,32 +56,9 @@ std::vector<Row> incumbent_hangs() {
       hang("incumbent.answer-and-succeed", After::successor, "", quick_drain)};
 }
 
-std::vector<Row> successor_hangs() {
-  const char* in_switch = "rolled back in switch: ";
-  const char* in_probation = "rolled back in probation: ";
-  const Settings quick{{"turn", "1000"}};
-  return {hang("successor.send-ready", After::incumbent,
-               "failed in prepare: ", {{"ready", "1000"}}),
-          hang("successor.take-turn", After::incumbent, in_switch, quick),
-          hang("successor.send-serving", After::incumbent, in_switch, quick),
-          hang("successor.yield-turn", After::incumbent, in_probation, quick,
-               kUnhealthy),
-          hang("successor.send-turn", After::incumbent, in_probation, quick,
-               kUnhealthy),
-          // What was sent is not on its way yet.
-          hang("successor.leave-again", After::incumbent, in_probation, quick,
-               kUnhealthy),
-          hang("successor.stay", After::successor_stuck, "done generation=2",
-               quick)};
-}
-
 std::vector<Row> rows() {
-  std::vector<Row> all;
-  for (const auto& part : {incumbent_ends(), successor_ends(),
-                           incumbent_hangs(), successor_hangs()}) {
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
+  return together({incumbent_ends(), successor_ends<After>(), incumbent_hangs(),
+                   successor_hangs<After>({{"turn", "1000"}})});
 }
 
 class ActionFault : public testing::TestWithParam<Row> {
@@ -191,10 +128,7 @@ TEST_P(ActionFault, EndsAsItMust) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ActionFault,
-                         testing::ValuesIn(sample(rows(), 3)),
-                         [](const auto& row) {
-                           return test_name(testing::PrintToString(row.param));
-                         });
+                         testing::ValuesIn(sample(rows(), 3)), row_name<Row>);
 
 }  // namespace
 }  // namespace relaunch::test

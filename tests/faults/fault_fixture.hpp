@@ -18,25 +18,6 @@
 
 namespace relaunch::test {
 
-/// RELAUNCH_FAULTS_ALL: every row, as ci/checks runs them; otherwise one of
-/// `each`, fewer still where a process costs more.
-template <typename Row>
-std::vector<Row> sample(std::vector<Row> rows, std::size_t each) {
-  if (std::getenv("RELAUNCH_FAULTS_ALL") != nullptr) return rows;
-  std::vector<Row> some;
-  for (std::size_t i = 0; i < rows.size(); i += each * FAULTS_SPARSER)
-    some.push_back(rows[i]);
-  return some;
-}
-
-/// A name for a parametrised test.
-inline std::string test_name(std::string text) {
-  for (char& c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-  }
-  return text;
-}
-
 /// A number behind `key=` in a line.
 inline std::uint64_t number_in(const std::string& line, std::string_view key) {
   const std::size_t at = line.find(' ' + std::string(key) + '=');

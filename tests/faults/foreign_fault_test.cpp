@@ -4,6 +4,7 @@
 #include "common/base/text.hpp"
 #include "common/os/console_event.hpp"
 #include "faults/fault_fixture.hpp"
+#include "faults/fault_rows.hpp"
 #include "foreign/plain_program.hpp"
 #include "supervisor/supervised_fixture.hpp"
 #include "support/child.hpp"
@@ -290,10 +291,7 @@ TEST_P(ForeignFault, EndsAsItMust) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ForeignFault,
-                         testing::ValuesIn(sample(rows(), 3)),
-                         [](const auto& row) {
-                           return test_name(testing::PrintToString(row.param));
-                         });
+                         testing::ValuesIn(sample(rows(), 3)), row_name<Row>);
 
 }  // namespace
 }  // namespace relaunch::test

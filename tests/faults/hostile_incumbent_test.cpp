@@ -9,6 +9,7 @@
 #include "common/os/system.hpp"
 #include "common/upgrade/context.hpp"
 #include "faults/fault_fixture.hpp"
+#include "faults/fault_rows.hpp"
 #include "programs/hostile.hpp"
 #include "support/scratch_folder.hpp"
 
@@ -141,10 +142,7 @@ TEST_P(HostileIncumbent, MakesTheSuccessorEndByItself) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, HostileIncumbent,
-                         testing::ValuesIn(sample(rows(), 5)),
-                         [](const auto& row) {
-                           return test_name(testing::PrintToString(row.param));
-                         });
+                         testing::ValuesIn(sample(rows(), 5)), row_name<Row>);
 
 }  // namespace
 }  // namespace relaunch::test

@@ -1,6 +1,7 @@
 // A successor that breaks the rules of the channel at any moment, and lives on:
 // it costs at most the upgrade.
 #include "faults/fault_fixture.hpp"
+#include "faults/fault_rows.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -59,10 +60,7 @@ TEST_P(HostileSuccessor, CostsAtMostTheUpgrade) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, HostileSuccessor,
-                         testing::ValuesIn(sample(rows(), 5)),
-                         [](const auto& row) {
-                           return test_name(testing::PrintToString(row.param));
-                         });
+                         testing::ValuesIn(sample(rows(), 5)), row_name<Row>);
 
 TEST(ReadyTwice, IsReadyOnce) {
   ServerUnderTest server;

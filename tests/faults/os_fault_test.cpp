@@ -1,5 +1,6 @@
 // Each call of the system that an upgrade needs fails once.
 #include "faults/fault_fixture.hpp"
+#include "faults/fault_rows.hpp"
 #include "support/system_facts.hpp"
 
 namespace relaunch::test {
@@ -111,9 +112,7 @@ TEST_P(OsFault, CostsAtMostTheUpgrade) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, OsFault, testing::ValuesIn(sample(rows(), 3)),
-                         [](const auto& row) {
-                           return test_name(testing::PrintToString(row.param));
-                         });
+                         row_name<Row>);
 
 }  // namespace
 }  // namespace relaunch::test

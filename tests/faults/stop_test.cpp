@@ -1,6 +1,7 @@
 // Whichever generation is asked to stop, in whatever phase: the upgrade is
 // abandoned, and both end.
 #include "faults/fault_fixture.hpp"
+#include "faults/fault_rows.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -49,9 +50,7 @@ INSTANTIATE_TEST_SUITE_P(Each, StopRequest,
                                          Row{"successor", "prepare"},
                                          Row{"incumbent", "probation"},
                                          Row{"successor", "probation"}),
-                         [](const auto& row) {
-                           return test_name(testing::PrintToString(row.param));
-                         });
+                         row_name<Row>);
 
 // What it had passed on may not be heeded any more.
 TEST(PassedStopRequest, IsHeededIfTheIncumbentEndsInstead) {

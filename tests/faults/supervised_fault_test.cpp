@@ -3,6 +3,7 @@
 
 #include "common/base/text.hpp"
 #include "faults/fault_fixture.hpp"
+#include "faults/fault_rows.hpp"
 #include "supervisor/supervised_fixture.hpp"
 
 namespace relaunch::test {
@@ -10,7 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-using Settings = std::map<std::string, std::string>;
 
 /// Who serves afterwards; the next upgrade works.
 enum class After {
@@ -26,31 +26,9 @@ enum class After {
   successor_stuck,
 };
 
-struct Row {
-  std::string where;
-  std::string order;
-  After after = After::incumbent;
-  std::string outcome;  ///< how it begins; empty: the one who answers has ended
-  Recipe release;
-  Settings settings;
-};
+using Row = FaultRow<After>;
 
-std::ostream& operator<<(std::ostream& out, const Row& row) {
-  return out << row.where << " " << row.order;
-}
-
-const Recipe kTwo{{"greeting", "two"}};
-const Recipe kUnhealthy{{"greeting", "two"}, {"unhealthy", "1"}};
 const Settings kQuick{{"pause", "1000"}, {"turn", "1000"}};
-
-Row kill(const char* where, After after, const char* outcome = "",
-         const Recipe& release = kTwo) {
-  return {where, "kill", after, outcome, release, {}};
-}
-Row hang(const char* where, After after, const char* outcome,
-         const Settings& settings = kQuick, const Recipe& release = kTwo) {
-  return {where, "hang", after, outcome, release, settings};
-}
 
 std::vector<Row> supervisor_ends() {
   return {kill("supervisor.pause-accepting", After::incumbent),
@@ -99,39 +77,6 @@ std::vector<Row> supervisor_ends_in_a_restart() {
           row("supervisor.commit"),    row("supervisor.answer-and-succeed")};
 }
 
-std::vector<Row> successor_ends() {
-  const char* in_switch = "rolled back in switch: ";
-  const char* in_probation = "rolled back in probation: ";
-  const char* in_commit = "rolled back in commit: ";
-  return {
-      kill("successor.take-turn", After::incumbent, in_switch),
-      kill("successor.stay", After::incumbent, in_commit),
-      kill("successor.send-ready", After::incumbent, "failed in prepare: "),
-      kill("successor.send-serving", After::incumbent, in_switch),
-      // It has stayed already, and is an incumbent.
-      kill("incumbent.send-committed", After::incumbent, in_commit),
-      kill("successor.yield-turn", After::incumbent, in_probation, kUnhealthy),
-      kill("successor.send-turn", After::incumbent, in_probation, kUnhealthy),
-      kill("successor.leave-again", After::incumbent, in_probation,
-           kUnhealthy)};
-}
-
-std::vector<Row> successor_hangs() {
-  const char* in_switch = "rolled back in switch: ";
-  const char* in_probation = "rolled back in probation: ";
-  return {hang("successor.send-serving", After::incumbent, in_switch),
-          hang("successor.stay", After::successor_stuck, "done generation=2"),
-          hang("successor.send-ready", After::incumbent,
-               "failed in prepare: ", {{"ready", "1000"}}),
-          hang("successor.take-turn", After::incumbent, in_switch),
-          hang("successor.yield-turn", After::incumbent, in_probation, kQuick,
-               kUnhealthy),
-          hang("successor.send-turn", After::incumbent, in_probation, kQuick,
-               kUnhealthy),
-          hang("successor.leave-again", After::incumbent, in_probation, kQuick,
-               kUnhealthy)};
-}
-
 // It is asked to pause, gives the turn, gets it back, leaves.
 std::vector<Row> incumbent_ends() {
   return {kill("incumbent.yield-turn", After::successor),
@@ -161,22 +106,18 @@ std::vector<Row> incumbent_ends_before() {
 }
 
 std::vector<Row> incumbent_hangs() {
-  return {hang("incumbent.yield-turn", After::incumbent_stuck, ""),
+  return {hang("incumbent.yield-turn", After::incumbent_stuck, "", kQuick),
           hang("incumbent.take-turn", After::restarted, "", kQuick, kUnhealthy),
           hang("incumbent.leave-for-good", After::successor, "",
                {{"drain", "500"}, {"grace", "300"}})};
 }
 
 std::vector<Row> rows() {
-  std::vector<Row> all;
-  for (const auto& part :
-       {supervisor_ends(), successor_ends(), successor_hangs(),
-        incumbent_ends(), incumbent_hangs(), incumbent_ends_before(),
-        supervisor_and_incumbent_end(), two_supervisors_end(),
-        supervisor_ends_in_a_restart()}) {
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
+  return together({supervisor_ends(), successor_ends<After>(),
+                   successor_hangs<After>(kQuick), incumbent_ends(),
+                   incumbent_hangs(), incumbent_ends_before(),
+                   supervisor_and_incumbent_end(), two_supervisors_end(),
+                   supervisor_ends_in_a_restart()});
 }
 
 class SupervisedFault : public testing::TestWithParam<Row> {
@@ -306,10 +247,7 @@ TEST_P(SupervisedFault, EndsAsItMust) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, SupervisedFault,
-                         testing::ValuesIn(sample(rows(), 3)),
-                         [](const auto& row) {
-                           return test_name(testing::PrintToString(row.param));
-                         });
+                         testing::ValuesIn(sample(rows(), 3)), row_name<Row>);
 
 }  // namespace
 }  // namespace relaunch::test

@@ -22,9 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-class ForeignSelfUpgrade : public testing::Test {
+class ForeignSelfUpgrade : public testing::Test, protected NamedInstance {
  protected:
-  ForeignSelfUpgrade() { install(); }
+  ForeignSelfUpgrade() : NamedInstance("plain") { install(); }
 
   /// Another file in the place of the command's.
   void install() {
@@ -41,16 +41,6 @@ class ForeignSelfUpgrade : public testing::Test {
                                 in_the_check, " ;;\nesac\n", after, '\n'));
     fs::permissions(fresh, fs::perms::owner_all);
     fs::rename(fresh, command_);
-  }
-  std::vector<std::string> about(std::vector<std::string> words) const {
-    words.insert(
-        words.begin() + 1,
-        {"--name", "plain", "--state-folder", text::utf8(folder_ / "state"),
-         "--run-folder", text::utf8(folder_ / "run")});
-    return words;
-  }
-  ChildResult ask(std::vector<std::string> words) const {
-    return run_command(about(std::move(words)));
   }
   json::object status() const {
     const auto answer = ask({"status", "--json"});
@@ -98,7 +88,6 @@ class ForeignSelfUpgrade : public testing::Test {
     EXPECT_THAT(server_->living(), testing::IsEmpty());
   }
 
-  ScratchFolder folder_;
   fs::path command_ = folder_ / "relaunch";
   os::LaunchRequest request_;
   std::optional<ServerProcess> server_;

@@ -215,31 +215,35 @@ RELAUNCH_CHILD_MAIN(serves_and_stops) {
   return 0;
 }
 
-TEST(MainProcess, SaysWhenItServesAndWhenItStops) {
-  ScratchFolder scratch;
-  const Manager manager{text::utf8(scratch / "notify")};
-  auto request =
-      child_request("serves_and_stops", {text::utf8(scratch / "state")});
-  request.environment.push_back(manager.variable());
-  EXPECT_TRUE(run_as_main(request).status.success());
-  EXPECT_EQ(manager.read(), "READY=1");
-  const std::string status = manager.read();
+class MainProcess : public testing::Test {
+ protected:
+  os::LaunchRequest server() const {
+    auto request =
+        child_request("serves_and_stops", {text::utf8(scratch_ / "state")});
+    request.environment.push_back(manager_.variable());
+    return request;
+  }
+
+  ScratchFolder scratch_;
+  const Manager manager_{text::utf8(scratch_ / "notify")};
+};
+
+TEST_F(MainProcess, SaysWhenItServesAndWhenItStops) {
+  EXPECT_TRUE(run_as_main(server()).status.success());
+  EXPECT_EQ(manager_.read(), "READY=1");
+  const std::string status = manager_.read();
   EXPECT_TRUE(status.starts_with("STATUS=generation 1 (pid ")) << status;
-  EXPECT_EQ(manager.read(), "STOPPING=1\nSTATUS=stopping");
-  EXPECT_EQ(manager.read(), "nothing");
+  EXPECT_EQ(manager_.read(), "STOPPING=1\nSTATUS=stopping");
+  EXPECT_EQ(manager_.read(), "nothing");
 }
 
-TEST(MainProcess, IsSilentWhereSystemdHasStartedAnotherOne) {
-  ScratchFolder scratch;
-  const Manager manager{text::utf8(scratch / "notify")};
-  auto request =
-      child_request("serves_and_stops", {text::utf8(scratch / "state")});
-  request.environment.push_back(manager.variable());
+TEST_F(MainProcess, IsSilentWhereSystemdHasStartedAnotherOne) {
+  auto request = server();
   EXPECT_TRUE(run_child(request).status.success());
   request.environment.push_back(
       text::cat("SYSTEMD_EXEC_PID=", os::own_process_id()));
   EXPECT_TRUE(run_child(std::move(request)).status.success());
-  EXPECT_EQ(manager.read(), "nothing");
+  EXPECT_EQ(manager_.read(), "nothing");
 }
 
 std::string refusal(std::string_view variable) {
@@ -253,7 +257,7 @@ std::string refusal(std::string_view variable) {
   return os::read_file(answer, 4096).value();
 }
 
-TEST(MainProcess, RefusesAnUpgradeOfWhichSystemdCannotBeTold) {
+TEST_F(MainProcess, RefusesAnUpgradeOfWhichSystemdCannotBeTold) {
   const std::string no_socket = refusal({});
   EXPECT_TRUE(no_socket.starts_with("refused: ")) << no_socket;
   EXPECT_NE(no_socket.find("give the unit Type=notify"), std::string::npos)
