@@ -19,6 +19,7 @@ inline void require(bool holds, const std::string& promise) {
 void check_address(std::string_view bytes);
 void check_control(std::string_view bytes);
 void check_frames(std::string_view bytes);
+void check_journal(std::string_view bytes);
 void check_messages(std::string_view bytes);
 void check_notices(std::string_view bytes);
 void check_probes(std::string_view bytes);
@@ -37,10 +38,11 @@ struct Check {
   }
 };
 inline constexpr std::array kChecks{
-    Check{"address", check_address}, Check{"control", check_control},
-    Check{"frames", check_frames},   Check{"messages", check_messages},
-    Check{"notices", check_notices}, Check{"probes", check_probes},
-    Check{"records", check_records}, Check{"requests", check_requests},
-    Check{"slots", check_slots},     Check{"text", check_text}};
+    Check{"address", check_address},   Check{"control", check_control},
+    Check{"frames", check_frames},     Check{"journal", check_journal},
+    Check{"messages", check_messages}, Check{"notices", check_notices},
+    Check{"probes", check_probes},     Check{"records", check_records},
+    Check{"requests", check_requests}, Check{"slots", check_slots},
+    Check{"text", check_text}};
 
 }  // namespace relaunch::fuzz
