@@ -39,6 +39,7 @@ std::vector<Row> supervisor_ends() {
           kill("supervisor.record", After::incumbent),
           kill("supervisor.stage", After::incumbent),
           kill("supervisor.answer-and-succeed", After::successor),
+          kill("supervisor.drain", After::successor),
           kill("supervisor.resume-accepting", After::incumbent, "", kUnhealthy),
           kill("supervisor.launch", After::incumbent),
           kill("supervisor.welcome", After::incumbent),

@@ -87,7 +87,7 @@ std::optional<Point> parse_point(std::string_view text) {
   Point point{words[0], words[1], 0, words[3]};
   const std::string& digits = words[2];
   std::from_chars(digits.data(), digits.data() + digits.size(), point.number);
-  const bool known = point.role == "incumbent" || point.role == "successor";
+  const bool known = std::count(kRoles.begin(), kRoles.end(), point.role) > 0;
   if (!known || point.call.empty() || point.number < 1) return {};
   return point;
 }

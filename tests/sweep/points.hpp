@@ -1,6 +1,7 @@
 // Where an upgrade is ended or disturbed: a call of one process, and how.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -10,8 +11,11 @@
 
 namespace relaunch::test {
 
+/// The first two in library mode.
+inline constexpr std::array kRoles{"incumbent", "successor", "supervisor"};
+
 struct Point {
-  std::string role;  ///< "incumbent", "successor"
+  std::string role;  ///< one of kRoles
   std::string call;
   int number = 0;      ///< the nth call of any one thread
   std::string action;  ///< "kill", or the name of an errno

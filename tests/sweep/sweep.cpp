@@ -12,7 +12,7 @@ namespace {
 using namespace relaunch::test;
 
 int record() {
-  for (const std::string role : {"incumbent", "successor"}) {
+  for (const std::string role : kRoles) {
     for (const Point& point : points_of(role, record_upgrade(role))) {
       std::puts(point.text().c_str());
     }

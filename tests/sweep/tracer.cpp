@@ -39,7 +39,9 @@ Tracer::Tracer(ServerUnderTest& server, const std::string& role,
   request.arguments = {"strace"};
   request.arguments.insert(request.arguments.end(), words.begin(), words.end());
   request.arguments.push_back("-p");
-  request.arguments.push_back(std::to_string(server.status().pid));
+  request.arguments.push_back(
+      std::to_string(role == "supervisor" ? server.process().processes().front()
+                                          : server.status().pid));
   request.environment = os::own_environment();
   strace_ = std::make_unique<ServerProcess>(std::move(request));
   if (!strace_->wait_for_line("attached", kStepDeadline)) {

@@ -1,5 +1,5 @@
-// strace on one generation: its threads, and its children until they become
-// another program.
+// strace on one generation or the supervisor: its threads, and its children
+// until they become another program.
 #pragma once
 
 #include <filesystem>
@@ -30,7 +30,7 @@ class Tracer {
  private:
   std::filesystem::path trace_;
   std::filesystem::path number_;  ///< of the strace that a successor started
-  std::unique_ptr<ServerProcess> strace_;  ///< of the incumbent
+  std::unique_ptr<ServerProcess> strace_;  ///< of any other
 };
 
 }  // namespace relaunch::test

@@ -1,12 +1,14 @@
 #include "sweep/trial.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 
 #include "common/base/text.hpp"
 #include "common/observe/history.hpp"
 #include "common/release/store.hpp"
+#include "supervisor/supervised_fixture.hpp"
 #include "support/server_under_test.hpp"
 #include "sweep/tracer.hpp"
 
@@ -20,9 +22,12 @@ using std::chrono::steady_clock;
 constexpr milliseconds kSettle{15'000};
 constexpr milliseconds kPace{20};
 
+bool is_supervisor(const std::string& role) { return role == "supervisor"; }
+
 // Longer than a traced process needs, short enough to wait for.
-ServerSetup setup() {
+ServerSetup setup(const std::string& role) {
   ServerSetup setup;
+  setup.supervised = is_supervisor(role);
   setup.settings = {
       {"hello", "4000"},         {"ready", "4000"},    {"pause", "2000"},
       {"turn", "2000"},          {"probation", "100"}, {"health", "2000"},
@@ -51,7 +56,8 @@ std::size_t descriptors_of(os::ProcessId id) {
 
 class Trial {
  public:
-  explicit Trial(const Point& point) : point_(point), server_(setup()) {}
+  explicit Trial(const Point& point)
+      : point_(point), server_(setup(point.role)) {}
 
   Verdict run() {
     const os::ProcessId first = server_.status().pid;
@@ -80,6 +86,7 @@ class Trial {
     check_files();
     if (!verdict_.violations.empty()) {
       verdict_.output = server_.process().output() + report.text();
+      if (next_) verdict_.output += "\nand then:\n" + next_->output();
     }
     return std::move(verdict_);
   }
@@ -87,6 +94,26 @@ class Trial {
  private:
   void violated(std::string what) {
     verdict_.violations.push_back(std::move(what));
+  }
+
+  bool supervised() const { return is_supervisor(point_.role); }
+
+  /// Killed, it is started again; nothing else ends it.
+  void look_after_supervisor() {
+    const auto& first = server_.process();
+    if (next_ || !first.wait_gone(first.processes().front(), {})) return;
+    if (!point_.kills()) violated("the supervisor has ended");
+    next_ = server_.start_another();
+    next_->expect_supervisor();
+  }
+  /// It has nothing to do, and can be reached.
+  bool supervisor_idle() const {
+    auto status = supervisor_status(server_);
+    const auto* serving = status.if_contains("serving");
+    return serving && serving->as_bool() && status["phase"] == "idle";
+  }
+  const ServerProcess& process() const {
+    return next_ ? *next_ : server_.process();
   }
 
   bool printed(std::string_view part, int times = 1) {
@@ -100,7 +127,7 @@ class Trial {
   // them the incumbent's end is the end, and so is the successor's once it is
   // committed.
   bool may_end() {
-    if (!point_.kills()) return false;
+    if (!point_.kills() || supervised()) return false;
     if (point_.role == "successor") return printed("log: committed");
     return !printed("listening http", 2) || printed("opening them anew");
   }
@@ -110,10 +137,14 @@ class Trial {
     const auto until = steady_clock::now() + kSettle;
     while (steady_clock::now() < until) {
       try {
+        if (supervised()) look_after_supervisor();
         const ServerStatus now = server_.status();
         server_.process().wait_alone(now.pid, kPace);
         const auto living = processes_in(server_.path(""));
-        if (living == std::vector{now.pid} && now.phase == "idle") return now;
+        if (living == std::vector{now.pid} && now.phase == "idle" &&
+            (!supervised() || supervisor_idle())) {
+          return now;
+        }
       } catch (const std::exception&) {
         if (processes_in(server_.path("")).empty()) return {};
         server_.find_port();  // it may have opened its listener anew
@@ -134,6 +165,8 @@ class Trial {
     if (none && (point_.role == "incumbent" || answer.http_status == 0)) {
       return;
     }
+    // Nor does its generation know what the next supervisor makes of it.
+    if (next_ && answer.outcome.rfind("done", 0) != 0) return;
     if (none || answer.outcome.find(who) == answer.outcome.npos) {
       violated("untrue answer: '" + answer.outcome + "' but " + who + "serves");
     }
@@ -172,7 +205,7 @@ class Trial {
     if (!somebody_serves || ended) return;
     // A killed process takes what it had accepted with it; a failing socket
     // call breaks the connection that it was made for.
-    const std::uint64_t allowed = point_.kills() ? 3 : 1;
+    const std::uint64_t allowed = supervised() ? 0 : point_.kills() ? 3 : 1;
     const std::uint64_t broken = report.failed() - count(Failure::refused);
     if (broken > allowed) violated(text::cat(broken, " requests failed"));
   }
@@ -183,7 +216,7 @@ class Trial {
       return violated("next upgrade: " + next.outcome);
     }
     const ServerStatus serving = server_.status();
-    if (!server_.wait_alone(serving.generation)) {
+    if (!process().wait_alone(serving.pid, kStepDeadline)) {
       violated("the next upgrade's incumbent has not left");
     }
     if (server_.hello() != "three") violated("the next release is not served");
@@ -197,7 +230,8 @@ class Trial {
     for (const auto& entry : fs::directory_iterator{server_.path("state")}) {
       const auto name = entry.path().filename();
       if (name != "releases" && name != release::kCommitted &&
-          name != "held.json" && name != observe::kHistoryFile) {
+          name != "held.json" && name != observe::kHistoryFile &&
+          !(supervised() && name == "journal")) {
         note(entry.path());
       }
     }
@@ -214,6 +248,8 @@ class Trial {
 
   const Point point_;
   ServerUnderTest server_;
+  /// The supervisor that was started when the first was killed.
+  std::unique_ptr<ServerProcess> next_;
   Verdict verdict_;
 };
 
@@ -222,7 +258,7 @@ class Trial {
 Verdict try_point(const Point& point) { return Trial(point).run(); }
 
 Calls record_upgrade(const std::string& role) {
-  ServerUnderTest server(setup());
+  ServerUnderTest server(setup(role));
   Tracer tracer(server, role, {});
   const UpdateAnswer answer = server.update_to({{"greeting", "two"}});
   if (answer.outcome.rfind("done", 0) != 0 || !server.wait_alone(2)) {

@@ -6,7 +6,8 @@
 //   role   "supervisor", "incumbent", "successor", "leaving": it drains
 //   point  one of those below, or the name of an action of the machines
 //          (common/upgrade), struck before it is run; "resolve" before a
-//          supervisor decides what becomes of the generations it has found
+//          supervisor decides what becomes of the generations it has found,
+//          "drain" before it tells one to leave
 // What the file says happens once, since the file is removed first; that it is
 // gone shows that the point was reached:
 //   "kill"      the process ends at once, as by kill -9

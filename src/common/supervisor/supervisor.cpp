@@ -361,6 +361,8 @@ void Supervisor::succeed(std::unique_ptr<upgrade::Generation> successor,
     context_.board.change([](Status& status) { status.phase = Phase::drain; });
     watch_leave(std::move(old), old_number);
   }
+  // Not before: neither of the two may be missing.
+  write_journal();
   if (!release.id.empty()) {
     context_.store->prune(departures_.releases_to_keep(), {release.id});
     auto free = context_.store->release_hold(release.id);
@@ -392,7 +394,6 @@ void Supervisor::serve(std::unique_ptr<upgrade::Generation> generation) {
     status.release = context_.release;
     status.phase = Phase::idle;
   });
-  write_journal();
 }
 
 // What the generation before did not have, and what this one does not want.
@@ -426,6 +427,7 @@ void Supervisor::watch_leave(std::unique_ptr<upgrade::Generation> generation,
     drain = kWithoutDeadline;
   }
   if (stopping_ && stop_mode_ == StopMode::now) drain = milliseconds{1};
+  os::fault("drain");
   generation->drain(drain);
   auto leaver = upgrade::leaver_of(std::move(generation));
   leaver.generation = number;

@@ -21,13 +21,17 @@ constexpr std::chrono::milliseconds kRegain{100};
 // journal --------------------------------------------------------------------
 
 void Supervisor::note_generation(const observe::Event& event) {
+  if (!event.name.starts_with("generation.")) return;
   if (event.name == observe::name::kGenerationStarted) {
-    starting_ = {event.generation, event.pid,  0, Role::successor,
-                 event.release,    embedded(), {}};
-  } else if (event.name == observe::name::kUpgradeEnded) {
-    starting_ = {};
-  } else if (!event.name.starts_with("generation.")) {
-    return;
+    // Later its number may be another's.
+    const auto identity = os::process_identity(event.pid);
+    starting_ = {event.generation,
+                 event.pid,
+                 identity ? *identity : 0,
+                 Role::successor,
+                 event.release,
+                 embedded(),
+                 {}};
   }
   write_journal();
 }
@@ -35,30 +39,38 @@ void Supervisor::note_generation(const observe::Event& event) {
 void Supervisor::write_journal() {
   std::vector<JournalEntry> entries;
   const auto add = [&](JournalEntry entry) {
-    const auto identity = os::process_identity(entry.pid);
-    if (!identity) return;  // it has ended
-    entry.identity = *identity;
     if (output_.places) entry.output = output_.places(entry.pid);
     entries.push_back(std::move(entry));
   };
+  const auto add_process = [&](const os::Process& process, JournalEntry entry) {
+    entry.pid = process.id();
+    const auto identity = os::process_identity(entry.pid);
+    // While it runs nobody else has its number.
+    if (!identity || process.gone()) return;
+    entry.identity = *identity;
+    add(std::move(entry));
+  };
   if (incumbent_) {
-    add({context_.generation,
-         pid(),
-         0,
-         Role::incumbent,
-         context_.release,
-         embedded(),
-         {}});
+    add_process(*incumbent_->process(), {context_.generation,
+                                         0,
+                                         0,
+                                         Role::incumbent,
+                                         context_.release,
+                                         embedded(),
+                                         {}});
   }
-  if (starting_.pid != 0 && starting_.pid != pid()) add(starting_);
-  for (const auto* leaver : departures_.leaving()) {
-    add({leaver->generation,
-         leaver->process->id(),
-         0,
-         Role::draining,
-         {},
-         embedded(),
-         {}});
+  const auto leaving = departures_.leaving();
+  for (const auto* leaver : leaving) {
+    add_process(*leaver->process,
+                {leaver->generation, 0, 0, Role::draining, {}, embedded(), {}});
+  }
+  const auto known = [&](const JournalEntry& entry) {
+    return entry.pid == starting_.pid;
+  };
+  const auto identity = os::process_identity(starting_.pid);
+  if (identity && *identity == starting_.identity &&
+      std::none_of(entries.begin(), entries.end(), known)) {
+    add(starting_);
   }
   if (auto written = journal_.write(entries); !written) {
     context_.log(LogLevel::warning, written.error().text());
