@@ -52,7 +52,7 @@ Result<void> place(std::vector<PassedSocket> sockets) {
 
 }  // namespace
 
-bool become_passes_sockets() { return true; }
+bool become_stays_this_process() { return true; }
 
 Predecessor Predecessor::find() { return {}; }
 void Predecessor::release() {}

@@ -6,6 +6,7 @@
 #include "common/base/text.hpp"
 #include "common/os/process.hpp"
 #include "common/os/system.hpp"
+#include "win32/kept_sockets.hpp"
 #include "win32/win32.hpp"
 
 namespace relaunch::os {
@@ -33,16 +34,10 @@ Result<void> await_word(Process& process, HANDLE word,
                "the other build did not take over, and was ended"};
 }
 
-}  // namespace
-
-Error become(const std::filesystem::path& executable,
-             const std::vector<std::string>& arguments,
-             std::vector<PassedSocket> sockets,
-             std::chrono::milliseconds deadline) {
-  if (!sockets.empty()) {
-    return Error{errc::invalid_argument,
-                 "cannot go on as another program: it gets no sockets"};
-  }
+Error start_and_await(const std::filesystem::path& executable,
+                      const std::vector<std::string>& arguments,
+                      const std::vector<PassedSocket>& sockets,
+                      std::chrono::milliseconds deadline) {
   const Handle word = win32::own(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
   if (!word) return win32::failure("cannot wait for a process: CreateEventW");
   LaunchRequest request;
@@ -50,6 +45,9 @@ Error become(const std::filesystem::path& executable,
   request.arguments = arguments;
   request.environment = own_environment();
   request.handles.push_back({std::string{kPredecessor}, word.get()});
+  for (const PassedSocket& passed : sockets) {
+    request.listeners.push_back({passed.name, passed.socket.get()});
+  }
   auto launched = launch(request);
   if (!launched) return launched.error();
   if (auto taken = await_word(*launched, word.get(), deadline); !taken) {
@@ -58,7 +56,20 @@ Error become(const std::filesystem::path& executable,
   ::ExitProcess(0);
 }
 
-bool become_passes_sockets() { return false; }
+}  // namespace
+
+// Both have the sockets until the word has come: what one process closes, the
+// other one keeps.
+Error become(const std::filesystem::path& executable,
+             const std::vector<std::string>& arguments,
+             std::vector<PassedSocket> sockets,
+             std::chrono::milliseconds deadline) {
+  Error failed = start_and_await(executable, arguments, sockets, deadline);
+  win32::keep_passed_sockets(std::move(sockets));
+  return failed;
+}
+
+bool become_stays_this_process() { return false; }
 
 Predecessor Predecessor::find() {
   Predecessor predecessor;

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
 #include "common/os/process.hpp"
+#include "win32/passing.hpp"
 #include "win32/win32.hpp"
 
 namespace relaunch::os {
@@ -241,9 +243,13 @@ DWORD console_flags(const LaunchRequest& request) {
   return request.output == kNoHandle ? 0 : CREATE_NO_WINDOW;
 }
 
+bool starts_suspended(const LaunchRequest& request) {
+  return request.own_tree || !request.listeners.empty();
+}
+
 DWORD creation_flags(const LaunchRequest& request) {
   DWORD flags = CREATE_UNICODE_ENVIRONMENT | console_flags(request);
-  if (request.own_tree) flags |= CREATE_SUSPENDED;
+  if (starts_suspended(request)) flags |= CREATE_SUSPENDED;
   if (!request.own_tree && may_break_away()) flags |= CREATE_BREAKAWAY_FROM_JOB;
   return flags;
 }
@@ -336,30 +342,44 @@ Result<Started> create_with_handles(const LaunchRequest& request,
   return create(request, std::move(line), std::move(*block), startup, inherit);
 }
 
-// Into its job before its first instruction, so that no descendant escapes.
-Result<void> confine(const LaunchRequest& request, const Started& started,
-                     const Handle& tree) {
-  const char* call = "AssignProcessToJobObject";
-  bool done = AssignProcessToJobObject(tree.get(), started.process.get()) != 0;
-  if (done) {
-    call = "ResumeThread";
-    done = ResumeThread(started.thread.get()) != static_cast<DWORD>(-1);
+// Before its first instruction: into its job, so that no descendant escapes;
+// its listeners, so that it has them at once.
+Result<void> equip(const LaunchRequest& request, const Started& started,
+                   const Handle& tree,
+                   const std::optional<win32::Passing>& passing) {
+  const auto failed = [&](const char* call) {
+    const DWORD code = GetLastError();
+    return win32::failure(
+        text::cat("cannot start ", request.executable, ": ", call), code);
+  };
+  if (request.own_tree &&
+      !AssignProcessToJobObject(tree.get(), started.process.get())) {
+    return failed("AssignProcessToJobObject");
   }
-  if (done) return {};
-  const DWORD code = GetLastError();
-  TerminateProcess(started.process.get(), kKilledExitCode);
-  return win32::failure(
-      text::cat("cannot start ", request.executable, ": ", call), code);
+  if (passing) {
+    auto filled = passing->fill(request.listeners, started.id);
+    if (!filled) return filled;
+  }
+  if (ResumeThread(started.thread.get()) == static_cast<DWORD>(-1)) {
+    return failed("ResumeThread");
+  }
+  return {};
+}
+
+// The memory for its listeners is one more handle that it is to have.
+Result<std::optional<win32::Passing>> prepare_listeners(
+    LaunchRequest& request) {
+  if (request.listeners.empty()) return std::optional<win32::Passing>{};
+  auto passing = win32::Passing::prepare(request.listeners);
+  if (!passing) return passing.error();
+  request.handles.push_back({win32::kPassedSockets, passing->section()});
+  return std::optional{std::move(*passing)};
 }
 
 }  // namespace
 
-Result<Process> launch(const LaunchRequest& request) {
-  if (!request.listeners.empty()) {
-    return refused(request,
-                   "listeners cannot be passed by the systemd protocol: this "
-                   "system has no such thing");
-  }
+Result<Process> launch(const LaunchRequest& asked) {
+  LaunchRequest request = asked;
   if (is_batch_file(request.executable)) {
     return refused(request,
                    "arguments of a batch file cannot be quoted safely; "
@@ -373,11 +393,16 @@ Result<Process> launch(const LaunchRequest& request) {
     if (!tree) return tree.error();
     process.tree_ = std::move(*tree);
   }
+  const auto passing = prepare_listeners(request);
+  if (!passing) return passing.error();
   auto started = create_with_handles(request, std::move(*line));
   if (!started) return started.error();
-  if (request.own_tree) {
-    auto confined = confine(request, *started, process.tree_);
-    if (!confined) return confined.error();
+  if (starts_suspended(request)) {
+    auto equipped = equip(request, *started, process.tree_, *passing);
+    if (!equipped) {
+      TerminateProcess(started->process.get(), kKilledExitCode);
+      return equipped.error();
+    }
   }
   process.handle_ = std::move(started->process);
   process.id_ = started->id;

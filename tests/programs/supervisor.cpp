@@ -45,6 +45,12 @@ supervisor::Options read_options(const Settings& settings) {
     options.foreign.readiness = supervisor::Readiness::command;
     options.foreign.readiness_target = std::move(words);
   }
+  if (setting(settings, "readiness") == "none") {
+    options.foreign.readiness = supervisor::Readiness::none;
+  }
+  if (const auto stop = setting(settings, "stop_signal"); !stop.empty()) {
+    options.foreign.stop_signal = stop;
+  }
   constexpr std::string_view kPrefix = "listener.";
   for (const auto& [key, value] : settings) {
     if (!key.starts_with(kPrefix)) continue;
@@ -73,6 +79,16 @@ supervisor::Replacement itself(std::vector<std::string> words,
 
 using Passed = std::vector<os::PassedSocket>;
 
+/// Unless a test wants it to lose them: once.
+Passed take_passed() {
+  Passed passed = os::take_passed_sockets().value();
+  if (std::filesystem::remove(std::filesystem::current_path() /
+                              "misbehave-without-listeners")) {
+    passed.clear();
+  }
+  return passed;
+}
+
 std::optional<Passed> serve(const supervisor::Options& options,
                             const supervisor::Replacement& replacement) {
   auto opened = supervisor::Instance::open(
@@ -81,7 +97,7 @@ std::optional<Passed> serve(const supervisor::Options& options,
         std::printf("log: %.*s\n", static_cast<int>(line.size()), line.data());
         std::fflush(stdout);
       },
-      os::take_passed_sockets().value());
+      take_passed());
   if (!opened) throw opened.error();
   (*opened)->replaceable_by(replacement);
   (*opened)->supervisor().on_launch([](const LaunchPlan& plan) {

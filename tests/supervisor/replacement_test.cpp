@@ -12,12 +12,15 @@ using testing::HasSubstr;
 
 class Replacement : public testing::Test {
  protected:
-  explicit Replacement(const std::string& let_go_after = "50")
+  explicit Replacement(const std::string& let_go_after = "50",
+                       std::map<std::string, std::string> listeners = {})
       : server_(supervised({.settings = {{"check_deadline", "4000"},
-                                         {"let_go_after", let_go_after}}})) {}
+                                         {"let_go_after", let_go_after}},
+                            .held_listeners = std::move(listeners)})) {}
   ~Replacement() override { server_.process().kill_all(); }
 
   ServerUnderTest& server() { return server_; }
+  const ServerUnderTest& server() const { return server_; }
   Error replace() {
     const auto answer = ask(server_, control::Verb::replace);
     return answer ? answer->error : answer.error();
@@ -119,6 +122,47 @@ TEST_F(Replacement, NoRequestFailsAndTheNextUpgradeWorks) {
   EXPECT_EQ(report.failed(), 0u) << report.text();
 }
 
+/// With a listener that no generation ever asks for.
+class SpareListener : public Replacement {
+ protected:
+  SpareListener() : Replacement("50", {{"spare", "tcp://127.0.0.1:0"}}) {}
+
+  std::string spare() const {
+    const auto status = supervisor_status(server());
+    for (const auto& each : status.at("listeners").as_array()) {
+      if (each.at("name") == "spare") {
+        return std::string{each.at("address").as_string()};
+      }
+    }
+    return "none";
+  }
+};
+
+TEST_F(SpareListener, StaysWhereItIs) {
+  const auto address = spare();
+  EXPECT_THAT(address, HasSubstr("tcp://127.0.0.1:"));
+  LoadClient load(server().load(Connections::fresh));
+  for (int i = 0; i < 2; ++i) {
+    const std::size_t lines = server().process().lines().size();
+    const Error refused = replace();
+    ASSERT_FALSE(refused.code()) << refused.text();
+    ASSERT_TRUE(wait_for_takeover(lines)) << server().process().output();
+    EXPECT_EQ(spare(), address);
+  }
+  if (!os::become_stays_this_process()) {
+    order("misbehave-begin-crash");
+    (void)replace();
+    ASSERT_TRUE(server().process().wait_for_line(
+        "the other build did not take over", kStepDeadline))
+        << server().process().output();
+    ASSERT_TRUE(wait_for_service()) << server().process().output();
+    EXPECT_EQ(spare(), address);
+    expect_an_upgrade_works();
+  }
+  const LoadReport report = load.stop();
+  EXPECT_EQ(report.failed(), 0u) << report.text();
+}
+
 TEST_F(Replacement, ABuildThatCannotTakeOverIsRefused) {
   const auto pid = supervisor_pid();
   std::filesystem::resize_file(journal(), 0);
@@ -185,18 +229,19 @@ TEST_F(Replacement, KilledJustBeforeItTheNextStartResolves) {
 }
 
 TEST_F(Replacement, KilledJustAfterItTheNextStartResolves) {
-  if (!os::become_passes_sockets()) GTEST_SKIP() << "the old one still runs";
+  if (!os::become_stays_this_process())
+    GTEST_SKIP() << "the old one still runs";
   expect_the_next_start_resolves("misbehave-begin-crash");
 }
 
 // Where it is a process of its own, the old one waits for its word.
 TEST_F(Replacement, OneThatEndsAtItsStartLeavesTheOldOneServing) {
-  if (os::become_passes_sockets()) GTEST_SKIP() << "there is no old one";
+  if (os::become_stays_this_process()) GTEST_SKIP() << "there is no old one";
   expect_in_vain("misbehave-begin-crash", "the other build did not take over");
 }
 
 TEST_F(Replacement, OneThatHangsAtItsStartIsEndedAndTheOldOneServes) {
-  if (os::become_passes_sockets()) GTEST_SKIP() << "there is no old one";
+  if (os::become_stays_this_process()) GTEST_SKIP() << "there is no old one";
   expect_in_vain("misbehave-begin-hang", "and was ended");
 }
 

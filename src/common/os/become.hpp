@@ -29,6 +29,8 @@ class Predecessor {
  public:
   /// Once, before the environment is passed on: a variable is read and unset.
   static Predecessor find();
+  /// Somebody does, and goes on if this process ends now.
+  bool waits() const { return static_cast<bool>(told_); }
   /// This process has taken over. Nothing if nobody waits.
   void release();
 
@@ -36,7 +38,7 @@ class Predecessor {
   Handle told_;
 };
 
-/// Windows: false, and there must be none.
-bool become_passes_sockets();
+/// Windows: false, the other program is another process.
+bool become_stays_this_process();
 
 }  // namespace relaunch::os

@@ -2,7 +2,7 @@
 // protocol of sd_listen_fds(3).
 // https://www.freedesktop.org/software/systemd/man/252/sd_listen_fds.html
 //
-// Windows has no such protocol: nothing is ever passed.
+// Windows has no such protocol: only another supervisor passes any there.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct PassedSocket {
 /// Once, before another file gets one of their numbers: the variables are
 /// unset, and each socket is closed on exec and non-blocking from then on.
 /// Nothing if they are meant for another process. Errors: what the variables
-/// say is no count, or not true.
+/// say is no count, or not true. Also those that become() has left here.
 Result<std::vector<PassedSocket>> take_passed_sockets();
 
 /// Two numbers are equal if they are one socket, as long as that is open.

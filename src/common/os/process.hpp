@@ -54,7 +54,7 @@ enum class Console {
   own_for_ctrl_c,
 };
 
-/// A listening socket that the child is to have by the systemd protocol.
+/// A listening socket that the child is to have for take_passed_sockets().
 struct PassedListener {
   std::string name;                  ///< no ':', no control character
   native_socket socket = kNoSocket;  ///< borrowed
@@ -68,7 +68,7 @@ struct LaunchRequest {
   std::vector<PassedHandle> handles;   ///< beside stdio, nothing else crosses
   /// They become 3, 4, … with LISTEN_FDS, LISTEN_FDNAMES, and LISTEN_PID that
   /// has the child's own number; not together with sure_status. Windows has no
-  /// such protocol: errc::invalid_argument.
+  /// such protocol: there only a program of ours finds them.
   /// https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
   std::vector<PassedListener> listeners;
   /// Standard output and error; kNoHandle: the child inherits all three

@@ -4,13 +4,14 @@
 
 #include <boost/asio/post.hpp>
 #include <memory>
+#include <optional>
 #include <set>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "common/os/console_event.hpp"
+#include "common/supervisor/console_stop.hpp"
 #include "common/supervisor/listener_care.hpp"
+#include "common/supervisor/options.hpp"
 #include "common/upgrade/context.hpp"
 #include "common/upgrade/generation.hpp"
 
@@ -18,14 +19,16 @@ namespace relaunch::supervisor {
 
 class AdoptedProcess final : public upgrade::Generation {
  public:
-  /// `stop_signal`: as ForeignOptions says; Windows: of no use here. `care`: of
-  /// the listeners that it shares.
+  /// `embeds`: the library, but cannot be reached by it. `care`: of the
+  /// listeners that it shares.
   AdoptedProcess(upgrade::Context& context,
-                 std::shared_ptr<os::Process> process, std::string stop_signal,
+                 std::shared_ptr<os::Process> process, bool embeds,
+                 ForeignOptions options,
                  std::shared_ptr<const ListenerCare> care)
       : context_(context),
         process_(std::move(process)),
-        stop_signal_(std::move(stop_signal)),
+        embeds_(embeds),
+        options_(std::move(options)),
         care_(std::move(care)) {}
   ~AdoptedProcess() override {
     if (!process_->gone()) return;
@@ -62,12 +65,11 @@ class AdoptedProcess final : public upgrade::Generation {
   }
   void resume() override {}
   void drain(std::chrono::milliseconds) override {
-    const auto asked = os::can_send_console_events()
-                           ? process_->ask_to_stop()
-                           : process_->ask_to_stop(stop_signal_);
-    if (!asked) {
-      context_.log(LogLevel::warning, asked.error().text());
-    }
+    const auto log = [&context = context_](const Result<void>& result) {
+      if (!result) context.log(LogLevel::warning, result.error().text());
+    };
+    if (embeds_) return log(process_->ask_to_stop(options_.stop_signal));
+    console_stop_ = ask_program_to_stop(context_.io, process_, options_, log);
   }
   void report(const Status&) override {}
 
@@ -85,7 +87,9 @@ class AdoptedProcess final : public upgrade::Generation {
  private:
   upgrade::Context& context_;
   std::shared_ptr<os::Process> process_;
-  std::string stop_signal_;
+  const bool embeds_;
+  const ForeignOptions options_;
+  std::optional<ConsoleStop> console_stop_;
   std::shared_ptr<const ListenerCare> care_;
   std::unique_ptr<os::ProcessWatch> watch_;
   upgrade::Reports reports_;

@@ -148,4 +148,25 @@ ConsoleStop::~ConsoleStop() {
   if (impl_->helper) (void)impl_->helper.kill();
 }
 
+std::optional<ConsoleStop> ask_program_to_stop(
+    boost::asio::io_context& io, const std::shared_ptr<os::Process>& process,
+    const ForeignOptions& options,
+    std::function<void(const Result<void>&)> log) {
+  if (!os::can_send_console_events()) {
+    log(process->ask_to_stop(options.stop_signal));
+    return std::nullopt;
+  }
+  auto stop = ConsoleStop::start(
+      io, *process, console_event_for(options.stop_signal),
+      [process, log](const Result<void>& sent) {
+        log(sent);
+        // It may know the library's own way.
+        if (!sent) log(process->ask_to_stop());
+      },
+      options.console_helper);
+  if (stop) return std::move(*stop);
+  log(stop.error());
+  return std::nullopt;
+}
+
 }  // namespace relaunch::supervisor

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "common/base/result.hpp"
 #include "common/os/console_event.hpp"
 #include "common/os/process.hpp"
+#include "common/supervisor/options.hpp"
 
 namespace relaunch::supervisor {
 
@@ -47,5 +49,13 @@ class ConsoleStop {
   explicit ConsoleStop(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };
+
+/// Asks a program that knows nothing of relaunch to stop as it takes it: by the
+/// signal, or by what stands for it. `log` is told what fails, and may outlive
+/// this call. What is returned lives until the process has ended.
+std::optional<ConsoleStop> ask_program_to_stop(
+    boost::asio::io_context& io, const std::shared_ptr<os::Process>& process,
+    const ForeignOptions& options,
+    std::function<void(const Result<void>&)> log);
 
 }  // namespace relaunch::supervisor

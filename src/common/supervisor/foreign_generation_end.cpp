@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "common/base/text.hpp"
-#include "common/os/console_event.hpp"
 #include "common/supervisor/foreign_generation.hpp"
 
 namespace relaunch::supervisor {
@@ -50,19 +49,9 @@ void ForeignGeneration::ask_to_stop() {
   retry_.disarm();
   watchdog_.disarm();
   look_again();
-  if (!os::can_send_console_events()) {
-    return log_failure(process_->ask_to_stop(options_.foreign.stop_signal));
-  }
-  auto stop = ConsoleStop::start(
-      context_.io, *process_, console_event_for(options_.foreign.stop_signal),
-      [this](const Result<void>& sent) {
-        log_failure(sent);
-        // It may know the library's own way.
-        if (!sent) log_failure(process_->ask_to_stop());
-      },
-      options_.foreign.console_helper);
-  if (!stop) return log_failure(stop.error());
-  console_stop_ = std::move(*stop);
+  console_stop_ = ask_program_to_stop(
+      context_.io, process_, options_.foreign,
+      [this](const Result<void>& result) { log_failure(result); });
 }
 
 void ForeignGeneration::kill() {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/os/become.hpp"
 #include "common/supervisor/adopted_process.hpp"
 #include "common/supervisor/supervisor.hpp"
 
@@ -94,6 +93,10 @@ void Supervisor::recover() {
         if (auto opened = open_listeners(); !opened) {
           lacks_listeners(opened.error().text());
         }
+        // Whoever waits has them all, and its generations come back to it.
+        if (predecessor_.waits() && without_listeners_) {
+          return context_.io.stop();
+        }
         note_listeners();
         recovered_ = true;
         predecessor_.release();
@@ -134,20 +137,11 @@ Result<void> Supervisor::can_let_go() const {
   }
   if (without_listeners_) return no(errc::not_permitted, *without_listeners_);
   if (!incumbent_) return no(errc::not_permitted, "nobody serves");
-  if (os::become_passes_sockets()) return {};
-  if (!embedded()) {
-    return no(errc::not_permitted,
-              "its generation cannot give the listeners back");
-  }
-  if (!incumbent_->unclaimed().empty()) {
-    return no(errc::not_permitted, "nobody else holds each of its listeners");
-  }
   return {};
 }
 
 std::vector<os::PassedSocket> Supervisor::pass_on() {
   std::vector<os::PassedSocket> passed;
-  if (!os::become_passes_sockets()) return passed;
   for (auto& listener : listeners_.release()) {
     passed.push_back(
         {stored_name(listener.item.name), std::move(listener.socket)});
@@ -165,7 +159,8 @@ void Supervisor::let_go() {
 std::unique_ptr<upgrade::Generation> Supervisor::adopted_process(
     const Recovery::Found& found) {
   return std::make_unique<AdoptedProcess>(context_, found.process,
-                                          options_.foreign.stop_signal, care_);
+                                          found.survivor.entry.embedded,
+                                          options_.foreign, care_);
 }
 
 void Supervisor::take_in(Recovery::Found& found) {

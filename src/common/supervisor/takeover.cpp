@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/base/text.hpp"
-#include "common/os/become.hpp"
 #include "common/os/process.hpp"
 #include "common/release/record_file.hpp"
 #include "common/release/records.hpp"
@@ -55,10 +54,8 @@ Takeover::Takeover(boost::asio::io_context& io, const Replacement& replacement,
   check.arguments = replacement.check_arguments;
   check.arguments.front() = text::utf8(replacement.executable);
   check.environment = os::own_environment();
-  if (os::become_passes_sockets()) {
-    for (const auto& entry : listeners) {
-      check.listeners.push_back({stored_name(entry.item.name), entry.socket});
-    }
+  for (const auto& entry : listeners) {
+    check.listeners.push_back({stored_name(entry.item.name), entry.socket});
   }
   deadline_.arm(replacement.check_deadline, [this] { runner_.cancel(); });
   boost::asio::post(io, [this, check = std::move(check),
