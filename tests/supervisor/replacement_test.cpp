@@ -250,7 +250,8 @@ TEST_F(Replacement, NothingIsLeftOpen) {
   const Census before = server().census();
   for (int i = 0; i < 5; ++i) {
     const std::size_t lines = server().process().lines().size();
-    ASSERT_FALSE(replace().code());
+    const Error refused = replace();
+    ASSERT_FALSE(refused.code()) << refused.text();
     ASSERT_TRUE(wait_for_takeover(lines)) << server().process().output();
   }
   server().census();

@@ -66,9 +66,9 @@ void Supervisor::write_journal() {
   const auto known = [&](const JournalEntry& entry) {
     return entry.pid == starting_.pid;
   };
-  const auto identity = os::process_identity(starting_.pid);
-  if (identity && *identity == starting_.identity &&
-      std::none_of(entries.begin(), entries.end(), known)) {
+  // One that has ended has its identity as long as anybody holds its handle.
+  if (std::none_of(entries.begin(), entries.end(), known) &&
+      os::open_process_if(starting_.pid, starting_.identity)) {
     add(starting_);
   }
   if (auto written = journal_.write(entries); !written) {
