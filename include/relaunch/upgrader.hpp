@@ -175,7 +175,8 @@ class RELAUNCH_EXPORT Upgrader {
   Upgrader& operator=(const Upgrader&) = delete;
 
   /// The listener of this name: inherited if the incumbent has one under this
-  /// name that was asked for at the same address, else opened now.
+  /// name that was asked for at the same address, or if a supervisor's
+  /// configuration names it: then that says the address. Else opened now.
   ///
   /// In a successor this waits for the incumbent's listeners, at most
   /// Deadlines::hello.

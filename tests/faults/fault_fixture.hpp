@@ -2,8 +2,6 @@
 // afterwards whatever it was (docs/faults.md).
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -14,6 +12,7 @@
 
 #include "common/release/record_file.hpp"
 #include "common/release/records.hpp"
+#include "support/free_port.hpp"
 #include "upgrade/upgrade_fixture.hpp"
 
 namespace relaunch::test {
@@ -23,14 +22,6 @@ inline std::uint64_t number_in(const std::string& line, std::string_view key) {
   const std::size_t at = line.find(' ' + std::string(key) + '=');
   if (at == line.npos) return 0;
   return std::strtoull(line.c_str() + at + key.size() + 2, nullptr, 10);
-}
-
-/// Whoever opens it anew opens the same one.
-inline std::uint16_t free_port() {
-  boost::asio::io_context io;
-  using boost::asio::ip::tcp;
-  const tcp::acceptor any{io, {boost::asio::ip::address_v4::loopback(), 0}};
-  return any.local_endpoint().port();
 }
 
 class FaultyUpgrade {

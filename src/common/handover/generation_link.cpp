@@ -242,6 +242,7 @@ void GenerationLink::welcome() {
   for (auto& entry : listeners_.entries()) {
     if (batches_.back().size() == protocol::kMaxListenersPerFrame)
       batches_.emplace_back();
+    entry.item.fixed = context_.fixed_listeners.contains(entry.item.name);
     batches_.back().push_back(std::move(entry));
   }
   send_batches();

@@ -46,6 +46,7 @@ Result<void> ListenerSet::adopt(const protocol::ListenerItem& item,
   if (!actual) return actual.error();
   auto listener =
       make_listener(item.name, *asked, *actual, std::move(socket), true);
+  listener->fixed = item.fixed;
   const std::lock_guard lock{mutex_};
   const std::size_t before = inherited_.size();
   // They come in the order of their names.
@@ -78,7 +79,8 @@ Result<std::shared_ptr<Listener::Impl>> ListenerSet::claim(
   }
   std::shared_ptr<Listener::Impl> listener;
   const auto found = inherited_.find(key);
-  if (found != inherited_.end() && found->second->asked == *asked) {
+  if (found != inherited_.end() &&
+      (found->second->fixed || found->second->asked == *asked)) {
     listener = std::move(found->second);
     inherited_.erase(found);
   } else {

@@ -26,6 +26,7 @@ struct Listener::Impl {
   bool inherited = false;
   os::Socket socket;
   std::function<void(AcceptHooks)> attach;
+  bool fixed = false;  ///< protocol::ListenerItem
 };
 
 namespace handover {
@@ -49,8 +50,8 @@ class ListenerSet {
   /// From the incumbent; checked against what was announced.
   Result<void> adopt(const protocol::ListenerItem& item, os::Socket socket);
 
-  /// The inherited one, if it was asked for at the same address, else a new
-  /// one. Errors: the name is malformed or taken; what open_listener says;
+  /// The inherited one, if it is fixed or was asked for at the same address,
+  /// else a new one. Errors: the name is malformed or taken; what open_listener says;
   /// errc::stopped after close().
   Result<std::shared_ptr<Listener::Impl>> claim(std::string_view name,
                                                 std::string_view address);

@@ -75,6 +75,7 @@ RELAUNCH_KEYS(ListenerItem) {
   visitor("name", self.name);
   visitor("shard", self.shard);
   visitor("address", self.address);
+  visitor.optional("fixed", self.fixed);
 }
 RELAUNCH_KEYS(Listeners) {
   visitor("batch", self.batch);
@@ -147,6 +148,9 @@ class Writer {
   void operator()(std::string_view key, const T& value) {
     out_[key] = to_json(value);
   }
+  void optional(std::string_view key, bool value) {
+    if (value) out_[key] = true;
+  }
 
  private:
   static json::value to_json(bool value) { return value; }
@@ -188,6 +192,13 @@ class Reader {
     } else if (!from_json(*found, value) && problem_.empty()) {
       problem_ = text::cat("the key '", key, "' has a wrong type or range");
     }
+  }
+
+  /// False where it is missing.
+  void optional(std::string_view key, bool& value) {
+    if (in_.contains(key)) return (*this)(key, value);
+    keys_.push_back(key);
+    value = false;
   }
 
   const std::string& problem() const { return problem_; }

@@ -116,6 +116,9 @@ struct ListenerItem {
   std::string name;
   std::uint32_t shard = 0;
   std::string address;  ///< as it was asked for
+  /// The supervisor's configuration says where: the successor gets it whatever
+  /// address it asks for.
+  bool fixed = false;
   bool operator==(const ListenerItem&) const = default;
 };
 /// So many fit into one head, whatever their names are; more go in batches.

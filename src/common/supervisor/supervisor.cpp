@@ -399,10 +399,7 @@ void Supervisor::serve(std::unique_ptr<upgrade::Generation> generation) {
 // What the generation before did not have, and what this one does not want.
 void Supervisor::keep_listeners(upgrade::Generation& successor) {
   for (const auto& name : successor.unclaimed()) {
-    const bool configured = std::any_of(
-        options_.listeners.begin(), options_.listeners.end(),
-        [&](const ListenerOption& option) { return option.name == name; });
-    if (!configured) {
+    if (!context_.fixed_listeners.contains(name)) {
       close_listener(name);
       continue;
     }
@@ -411,6 +408,12 @@ void Supervisor::keep_listeners(upgrade::Generation& successor) {
   }
   for (auto& opened : successor.take_opened()) {
     const std::string name = opened.item.name;
+    if (context_.fixed_listeners.contains(name) && holds(name)) {
+      context_.log(LogLevel::warning, "listener '", name,
+                   "' was opened anew at ", opened.item.address,
+                   ": it is not handed over");
+      continue;
+    }
     if (auto kept = listeners_.keep(std::move(opened)); !kept) {
       context_.log(LogLevel::error, "cannot keep listener '", name,
                    "': ", kept.error().text());

@@ -57,6 +57,10 @@ void Supervisor::configure(Options options) {
   library.deadlines = options_.deadlines;
   library.max_draining = options_.max_draining;
   library.keep_releases = options_.keep_releases;
+  context_.fixed_listeners.clear();
+  for (const auto& listener : options_.listeners) {
+    context_.fixed_listeners.insert(listener.name);
+  }
   policy_.configure(options_.restart);
   LaunchPlan& plan = context_.launched;
   plan.arguments = options_.program;

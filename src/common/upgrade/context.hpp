@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,6 +73,8 @@ struct Context {
   std::string release;
   /// Not a generation itself: it holds the listeners for others.
   bool supervises = false;
+  /// Its configuration says where these listen.
+  std::set<std::string> fixed_listeners;
   /// The address of its control endpoint, if it has one.
   std::string control;
   /// The bytes that run here, whatever their file is called by now.
