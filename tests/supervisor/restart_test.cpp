@@ -1,4 +1,6 @@
 // Generations that end without being told to.
+#include <future>
+
 #include "common/base/text.hpp"
 #include "common/supervisor/instance.hpp"
 #include "supervisor/supervised_fixture.hpp"
@@ -85,6 +87,31 @@ TEST(Restart, TheIncumbentsEndDuringABuildAbandonsItAndServesAgain) {
   // Until then it is in probation, and an upgrade is refused.
   ASSERT_TRUE(server.process().wait_for_line_after(
       before, "upgrade committed: ", kStepDeadline));
+  expect_next_upgrade_works(server, 2);
+}
+
+// It cannot be reached any more, and then it has ended: what was to be done
+// about that is not done to its successor.
+TEST(Restart, WhoeverSucceedsOneThatCrashedIsLeftAlone) {
+  ServerUnderTest server(
+      supervised({.settings = {{"grace", "200"}, {"probation", "1500"}}}));
+  const auto incumbent = server.status().pid;
+  const std::size_t lines = server.process().lines().size();
+  server.next_build({{"greeting", "two"}});
+  auto answer = std::async(std::launch::async, [&] { return upgrade(server); });
+  ASSERT_TRUE(server.process().wait_for_line_after(
+      lines, "upgrade: phase=probation", kStepDeadline))
+      << server.process().output();
+  server.process().kill(incumbent);
+  EXPECT_EQ(answer.get().result, Outcome::Result::done)
+      << server.process().output();
+  // Answers for five times the grace.
+  LoadPlan plan = server.load(Connections::fresh);
+  plan.per_second = 50;
+  LoadClient load(plan);
+  EXPECT_TRUE(load.wait_for_answers(50, kStepDeadline));
+  EXPECT_EQ(load.stop().failed(), 0u) << server.process().output();
+  EXPECT_EQ(server.status().generation, 2u) << server.process().output();
   expect_next_upgrade_works(server, 2);
 }
 

@@ -36,6 +36,7 @@ Supervisor::Supervisor(Options options, LogSink log)
       departures_(context_),
       policy_(options.restart),
       restart_timer_(context_.io),
+      lost_timer_(context_.io),
       recovery_(context_, listeners_, departures_) {
   os::set_fault_role("supervisor");
   context_.supervises = true;
@@ -172,6 +173,7 @@ void Supervisor::schedule_restart(const std::string& why) {
 }
 
 void Supervisor::incumbent_ended(const std::string& status) {
+  lost_timer_.disarm();
   context_.log_transition(LogLevel::warning, "generation ", context_.generation,
                           " (pid ", pid(), ") ended: ", status);
   observe::Event exited;
@@ -206,10 +208,11 @@ void Supervisor::incumbent_lost(const Error& error) {
   lost.pid = pid();
   lost.message = error.text();
   tell(std::move(lost), observe::name::kGenerationLost);
+  if (!embedded()) return end_incumbent();  // it is asked first, in its way
   if (auto asked = incumbent_->process()->ask_to_stop(); !asked) {
     context_.log(LogLevel::debug, asked.error().text());
   }
-  restart_timer_.arm(options_.deadlines.grace, [this] { end_incumbent(); });
+  lost_timer_.arm(options_.deadlines.grace, [this] { end_incumbent(); });
 }
 
 // requests -------------------------------------------------------------------
@@ -224,7 +227,6 @@ void Supervisor::upgrade(upgrade::Order order, OnLine on_line, OnEnd on_end) {
     return driver_->end_probation();
   }
   if (driver_->idle()) {
-    restart_timer_.disarm();
     policy_.forgive();
     if (!incumbent_) regain_listeners();
   }
@@ -353,6 +355,7 @@ void Supervisor::resume() {
 
 void Supervisor::succeed(std::unique_ptr<upgrade::Generation> successor,
                          const release::Release& release) {
+  lost_timer_.disarm();  // from here on its drain deadline holds
   auto old = std::move(incumbent_);
   const std::uint32_t old_number = context_.generation++;
   context_.release = release.id;
@@ -452,6 +455,7 @@ void Supervisor::one_has_left() {
 
 void Supervisor::leave() {
   stopping_ = true;
+  lost_timer_.disarm();
   if (incumbent_) watch_leave(std::move(incumbent_), context_.generation);
   if (stop_mode_ == StopMode::now) departures_.hurry();
   boost::asio::post(context_.io, [this] { one_has_left(); });

@@ -193,6 +193,8 @@ class Supervisor final : private upgrade::Host {
   upgrade::Departures departures_;
   RestartPolicy policy_;
   upgrade::DeadlineTimer restart_timer_;
+  /// The incumbent cannot be reached, and was asked to leave.
+  upgrade::DeadlineTimer lost_timer_;
   std::unique_ptr<upgrade::CoordinatorDriver> driver_;
   std::unique_ptr<upgrade::Generation> incumbent_;
   Journal journal_;

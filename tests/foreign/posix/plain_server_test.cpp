@@ -5,6 +5,7 @@
 #include "common/base/text.hpp"
 #include "common/os/process.hpp"
 #include "foreign/supervised_program.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -40,6 +41,25 @@ TEST(PlainServer, UpgradesUnderLoadLoseNoRequest) {
   const LoadReport report = load.stop();
   EXPECT_EQ(report.failed(), 0U) << report.text() << program.log();
   EXPECT_EQ(report.generations.size(), 6U);
+}
+
+TEST(PlainServer, ARefusedUpgradeLeavesItsRestartStanding) {
+  const ScratchFolder folder;
+  Options options = plain();
+  const auto file = folder / "program";
+  std::filesystem::copy_file(options.program[0], file);
+  options.program[0] = text::utf8(file);
+  options.restart.delay = milliseconds{1'000};
+  SupervisedProgram program{options};
+  ASSERT_TRUE(program.wait_for_generation(1)) << program.log();
+  std::filesystem::rename(file, folder / "away");
+  const auto process = os::open_process(program.status().pid);
+  ASSERT_TRUE(process);
+  ASSERT_TRUE(process->kill());
+  EXPECT_NE(program.wait_for_line("restart in "), "") << program.log();
+  EXPECT_EQ(program.upgrade().code, make_error_code(errc::artifact_missing));
+  std::filesystem::rename(folder / "away", file);
+  EXPECT_TRUE(program.wait_for_generation(2)) << program.log();
 }
 
 TEST(PlainServer, SuccessorThatIsNeverReadyLosesNoRequest) {
