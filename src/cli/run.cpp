@@ -5,7 +5,6 @@
 
 #include "cli/instance_output.hpp"
 #include "common/base/text.hpp"
-#include "common/os/become.hpp"
 #include "common/os/passed_sockets.hpp"
 #include "common/os/terminal.hpp"
 #include "common/supervisor/instance.hpp"
@@ -30,7 +29,7 @@ Failure failure(const Error& error) {
 using Passed = std::vector<os::PassedSocket>;
 
 /// What the replacement gets, if it is to take the place of this process.
-Attempt<std::optional<Passed>> run_once(
+Attempt<std::optional<supervisor::PassedOn>> run_once(
     const supervisor::Options& options, const ReadOptions& read_options,
     const supervisor::Replacement& replacement, Passed passed) {
   auto output = InstanceOutput::open(options, to(os::Stream::output),
@@ -83,8 +82,7 @@ Attempt<ExitCode> run(const supervisor::Options& options,
     if (!*replaced) return ExitCode::done;
     // It has failed if it returns: then this one takes its generations in.
     const Error failed =
-        os::become(replacement.executable, replacement.arguments,
-                   std::move(**replaced), replacement.takeover_deadline);
+        supervisor::pass_on(replacement, std::move(**replaced));
     replacement.failed = failed.text();
     (void)os::write_stream(os::Stream::error,
                            text::cat("relaunch: ", failed.text(), '\n'));

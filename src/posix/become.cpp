@@ -59,7 +59,8 @@ void Predecessor::release() {}
 
 Error become(const std::filesystem::path& executable,
              const std::vector<std::string>& arguments,
-             std::vector<PassedSocket> sockets, std::chrono::milliseconds) {
+             std::vector<PassedSocket> sockets, std::chrono::milliseconds,
+             const std::vector<PassedHandle>&) {
   std::vector<char*> words;
   for (const std::string& word : arguments) {
     // execv promises not to change them.

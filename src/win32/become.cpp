@@ -37,13 +37,15 @@ Result<void> await_word(Process& process, HANDLE word,
 Error start_and_await(const std::filesystem::path& executable,
                       const std::vector<std::string>& arguments,
                       const std::vector<PassedSocket>& sockets,
-                      std::chrono::milliseconds deadline) {
+                      std::chrono::milliseconds deadline,
+                      const std::vector<PassedHandle>& handles) {
   const Handle word = win32::own(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
   if (!word) return win32::failure("cannot wait for a process: CreateEventW");
   LaunchRequest request;
   request.executable = executable;
   request.arguments = arguments;
   request.environment = own_environment();
+  request.handles = handles;
   request.handles.push_back({std::string{kPredecessor}, word.get()});
   for (const PassedSocket& passed : sockets) {
     request.listeners.push_back({passed.name, passed.socket.get()});
@@ -63,8 +65,10 @@ Error start_and_await(const std::filesystem::path& executable,
 Error become(const std::filesystem::path& executable,
              const std::vector<std::string>& arguments,
              std::vector<PassedSocket> sockets,
-             std::chrono::milliseconds deadline) {
-  Error failed = start_and_await(executable, arguments, sockets, deadline);
+             std::chrono::milliseconds deadline,
+             const std::vector<PassedHandle>& handles) {
+  Error failed =
+      start_and_await(executable, arguments, sockets, deadline, handles);
   win32::keep_passed_sockets(std::move(sockets));
   return failed;
 }

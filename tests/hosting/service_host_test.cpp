@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/os/become.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/service_link.hpp"
 #include "hosting/supervisor_stub.hpp"
@@ -157,6 +158,92 @@ TEST_F(ServiceHostTest, NothingIsLeftWhenItIsDestroyed) {
   EXPECT_TRUE(wait([&] { return stub.lost(); }));
 }
 
+class ServiceHostFollows : public ServiceHostTest {
+ protected:
+  void SetUp() override {
+    if (os::become_stays_this_process()) {
+      GTEST_SKIP() << "a supervisor that is replaced stays the same process";
+    }
+    start();
+    stubs.at(0).tell("serve");
+    ASSERT_TRUE(wait([&] { return state() == ServiceState::running; }));
+    stubs.at(0).tell("links");
+    ASSERT_TRUE(wait_for(stubs.at(0), "has links"));
+  }
+  StubLink& replace(std::size_t old) {
+    stubs.at(old).tell("replace");
+    EXPECT_TRUE(wait([&] { return stubs.at(old).lost(); }));
+    return stubs.at(old + 1);
+  }
+  /// As soon as the host has heard of it.
+  bool reaches(StubLink& stub) {
+    return wait([&] {
+      host->order(ServiceOrder::reload);
+      return stub.said("\"reload\"");
+    });
+  }
+};
+
+TEST_F(ServiceHostFollows, ToTheNewSupervisorAndTheServiceRunsOn) {
+  auto& second = replace(0);
+  EXPECT_TRUE(reaches(second));
+  second.tell("links");
+  ASSERT_TRUE(wait_for(second, "has links"));
+  auto& third = replace(1);
+  EXPECT_EQ(state(), ServiceState::running);
+  EXPECT_EQ(log, "");
+  host->order(ServiceOrder::stop);
+  EXPECT_TRUE(wait_for(third, "\"stop\""));
+  EXPECT_TRUE(wait([&] { return ended.has_value(); }));
+  EXPECT_EQ(ended, 0u);
+  EXPECT_TRUE(wait([&] { return third.lost(); }));
+  EXPECT_EQ(stubs.count(), 3u);
+}
+
+TEST_F(ServiceHostFollows, AndStartsTheNewOneAgainWhenItDies) {
+  replace(0).tell("exit 70");
+  auto& third = stubs.at(2);
+  EXPECT_EQ(state(), ServiceState::running);
+  EXPECT_THAT(log, HasSubstr("exit code 70: why it ended"));
+  EXPECT_TRUE(reaches(third));
+}
+
+TEST_F(ServiceHostFollows, AndPassesTheOrderToStopOnThatTheOldOneMissed) {
+  stubs.at(0).tell("hang");
+  ASSERT_TRUE(wait_for(stubs.at(0), "did hang"));
+  host->order(ServiceOrder::stop);
+  auto& second = replace(0);
+  EXPECT_TRUE(wait_for(second, "\"stop\""));
+  EXPECT_TRUE(wait([&] { return ended.has_value(); }));
+  EXPECT_EQ(ended, 0u);
+  EXPECT_EQ(log, "");
+}
+
+TEST_F(ServiceHostFollows, NobodyIfTheOldOneComesBack) {
+  auto& first = stubs.at(0);
+  first.tell("replace in vain");
+  ASSERT_TRUE(wait_for(first, "did replace in vain"));
+  EXPECT_TRUE(reaches(first));
+  host->order(ServiceOrder::stop);
+  EXPECT_TRUE(wait([&] { return ended.has_value(); }));
+  EXPECT_EQ(ended, 0u);
+  EXPECT_EQ(stubs.count(), 1u);
+}
+
+TEST_F(ServiceHostFollows, NobodyIfTheOldOneDiesBeforeThat) {
+  stubs.at(0).tell("exit 70");
+  auto& second = stubs.at(1);
+  EXPECT_EQ(state(), ServiceState::running);
+  EXPECT_TRUE(reaches(second));
+}
+
+TEST_F(ServiceHostFollows, AndEndsWithWhomItFollowsWhenItIsDestroyed) {
+  auto& second = replace(0);
+  EXPECT_TRUE(reaches(second));
+  host.reset();
+  EXPECT_TRUE(wait([&] { return second.lost(); }));
+}
+
 RELAUNCH_CHILD_MAIN(looks_for_a_host) {
   boost::asio::io_context io;
   const auto link = supervisor::ServiceLink::find(io, {});
@@ -165,6 +252,34 @@ RELAUNCH_CHILD_MAIN(looks_for_a_host) {
     return 2;
   }
   return *link == nullptr ? 0 : 1;
+}
+
+TEST(ServiceLink, HostThatDoesNotFollowIsToldByItsSilence) {
+  boost::asio::io_context io;
+  auto pair = os::make_channel_pair().value();
+  os::Channel older{io, std::move(pair.ours)};
+  std::vector<std::string> words;
+  older.start(
+      [&](const os::Received& each) { words.push_back(each.frame.head); },
+      [](const Error&) {});
+  supervisor::ServiceLink link{io, std::move(pair.theirs), {}};
+  std::optional<Error> refused;
+  link.ask_for_links([&](Result<supervisor::ServiceLink::Links> links) {
+    if (!links) refused = links.error();
+  });
+  ASSERT_TRUE(wait_until(io, [&] { return refused.has_value(); }));
+  EXPECT_EQ(refused->code(), errc::not_permitted);
+  EXPECT_EQ(words, (std::vector<std::string>{
+                       supervisor::here_word(os::own_process_id()),
+                       std::string{supervisor::kLinksWord}}));
+  EXPECT_EQ(supervisor::who_is_here(words[0]), os::own_process_id());
+}
+
+TEST(ServiceLink, WhoIsHereIsANumberAndNothingElse) {
+  for (const char* word : {"\"here \"", "\"here 1x\"", "\"here", "\"there 1\"",
+                           "\"here 99999999999\"", "\"here -1\"", ""}) {
+    EXPECT_FALSE(supervisor::who_is_here(word)) << word;
+  }
 }
 
 TEST(ServiceLink, IsOnlyThereBelowAHost) {

@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 
 #include "common/base/text.hpp"
@@ -33,9 +34,8 @@ class Stub {
       tell(word);
       if (what == os::ServiceOrder::stop) io_.stop();
     };
-    link_ =
-        ServiceLink::find(io_, {order, [this] { tell("host gone"); }}).value();
-    if (!link_) throw std::runtime_error{"no host"};
+    orders_ = {order, [this] { tell("host gone"); }};
+    find_host();
     tell("started");
     read();
   }
@@ -45,6 +45,18 @@ class Stub {
   }
 
  private:
+  void find_host() {
+    link_ = ServiceLink::find(io_, orders_).value();
+    if (!link_) throw std::runtime_error{"no host"};
+  }
+  /// By another one, for which the host's word is already there.
+  void replace() {
+    auto next = child_request(
+        "supervisor_stub", {std::to_string(socket_.remote_endpoint().port())});
+    next.handles = {{supervisor::kServiceVariable, links_->next.get()}};
+    os::launch(next).value();
+    io_.stop();
+  }
   void tell(const std::string& line) {
     asio::write(socket_, asio::buffer(line + '\n'));
   }
@@ -62,6 +74,19 @@ class Stub {
   void obey(const std::string& line) {
     if (line == "serve") link_->say_serving();
     if (line == "hang") hangs_ = true;
+    if (line == "links") {
+      link_->ask_for_links([this](Result<ServiceLink::Links> links) {
+        links_ = std::move(links.value());
+        tell("has links");
+      });
+    }
+    if (line == "replace") replace();
+    if (line == "replace in vain") {
+      link_.reset();
+      links_->next.reset();
+      ServiceLink::keep(std::move(links_->back));
+      find_host();
+    }
     if (line.starts_with("exit ")) {
       code_ = std::atoi(line.c_str() + 5);
       say("why it ended");
@@ -73,7 +98,9 @@ class Stub {
   asio::io_context io_;
   tcp::socket socket_;
   std::string input_;
+  ServiceLink::Orders orders_;
   std::unique_ptr<ServiceLink> link_;
+  std::optional<ServiceLink::Links> links_;
   bool hangs_ = false;
   int code_ = 0;
 };

@@ -14,7 +14,8 @@ namespace relaunch::test {
 class StubLink {
  public:
   explicit StubLink(boost::asio::ip::tcp::socket socket);
-  /// "serve", "exit 3", "hang": it does no more, whatever it is asked.
+  /// "serve", "exit 3", "hang": it does no more, whatever it is asked; "links",
+  /// then "replace" by another one, or "replace in vain".
   void tell(const std::string& line);
   bool said(const std::string& line) const;
   bool lost() const { return *lost_; }

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "common/base/text.hpp"
-#include "common/os/become.hpp"
 #include "common/os/system.hpp"
 #include "common/supervisor/console_stop.hpp"
 #include "common/supervisor/instance.hpp"
@@ -89,8 +88,9 @@ Passed take_passed() {
   return passed;
 }
 
-std::optional<Passed> serve(const supervisor::Options& options,
-                            const supervisor::Replacement& replacement) {
+std::optional<supervisor::PassedOn> serve(
+    const supervisor::Options& options,
+    const supervisor::Replacement& replacement) {
   auto opened = supervisor::Instance::open(
       options,
       [](LogLevel, std::string_view line) {
@@ -138,9 +138,7 @@ int run() try {
   const auto replacement = itself(words, settings);
   while (auto passed = serve(options, replacement)) {
     misbehave("go");
-    const Error failed =
-        os::become(replacement.executable, replacement.arguments,
-                   std::move(*passed), replacement.takeover_deadline);
+    const Error failed = supervisor::pass_on(replacement, std::move(*passed));
     std::printf("log: %s\n", failed.text().c_str());
   }
   std::printf("supervisor left\n");

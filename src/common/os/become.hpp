@@ -9,12 +9,14 @@
 #include "common/base/result.hpp"
 #include "common/os/handle.hpp"
 #include "common/os/passed_sockets.hpp"
+#include "common/os/process.hpp"
 
 namespace relaunch::os {
 
 /// Goes on as this program, with these arguments (its name first), our
 /// environment, folder and standard streams, and no other handle but these
-/// sockets, for take_passed_sockets(). POSIX: in this very process, by execve.
+/// sockets, for take_passed_sockets(), and on Windows those in `handles`
+/// (borrowed). POSIX: in this very process, by execve.
 /// Windows: in a new one; this one ends with exit code 0 when the new one has
 /// said that it has taken over (Predecessor). Returns only if that failed: then
 /// the sockets are here, to be taken again, and the new process has ended or
@@ -22,7 +24,8 @@ namespace relaunch::os {
 Error become(const std::filesystem::path& executable,
              const std::vector<std::string>& arguments,
              std::vector<PassedSocket> sockets,
-             std::chrono::milliseconds deadline);
+             std::chrono::milliseconds deadline,
+             const std::vector<PassedHandle>& handles = {});
 
 /// Whoever waits in become() for this process. POSIX: nobody.
 class Predecessor {

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "common/os/become.hpp"
 #include "common/protocol/outcome.hpp"
 #include "common/supervisor/version.hpp"
 
@@ -134,10 +135,10 @@ void Instance::reload(OnEnd on_end) {
                       });
 }
 
-std::optional<std::vector<os::PassedSocket>> Instance::run() {
+std::optional<PassedOn> Instance::run() {
   supervisor_->run();
   if (!lets_go_) return std::nullopt;
-  return supervisor_->pass_on();
+  return PassedOn{supervisor_->pass_on(), std::exchange(links_, {})};
 }
 
 void Instance::replace_supervisor(
@@ -146,7 +147,9 @@ void Instance::replace_supervisor(
   if (can && takeover_) {
     can = Error{errc::busy, "cannot replace the supervisor: it is under way"};
   }
-  if (can && (!replacement_ || service_)) {
+  // A host follows to another process only.
+  const bool cannot_follow = service_ && os::become_stays_this_process();
+  if (can && (!replacement_ || cannot_follow)) {
     can = Error{errc::not_permitted,
                 "cannot replace the supervisor: who started it counts on this "
                 "very process"};
@@ -155,15 +158,26 @@ void Instance::replace_supervisor(
   replacement_->failed.clear();
   takeover_ = std::make_unique<Takeover>(
       supervisor_->io(), *replacement_, supervisor_->held(),
-      [this, done = std::move(done)](Result<void> checked) {
-        if (checked) checked = supervisor_->can_let_go();
-        if (checked) let_go_soon();
-        done(checked);
-        if (checked) return;
-        // It is what is calling.
-        boost::asio::post(supervisor_->io(),
-                          [gone = std::shared_ptr{std::move(takeover_)}] {});
+      [this, done = std::move(done)](Result<void> result) {
+        if (!result || !service_) return checked(std::move(result), done);
+        service_->ask_for_links([this, done](Result<ServiceLink::Links> links) {
+          if (!links) return checked(links.error(), done);
+          links_ = std::move(*links);
+          checked({}, done);
+        });
       });
+}
+
+void Instance::checked(Result<void> result,
+                       const std::function<void(const Result<void>&)>& done) {
+  if (result) result = supervisor_->can_let_go();
+  if (result) let_go_soon();
+  done(result);
+  if (result) return;
+  links_.reset();
+  // It may be what is calling.
+  boost::asio::post(supervisor_->io(),
+                    [gone = std::shared_ptr{std::move(takeover_)}] {});
 }
 
 // The answer is to reach whoever asked; what has begun meanwhile goes first.
@@ -171,6 +185,7 @@ void Instance::let_go_soon() {
   answered_.arm(replacement_->let_go_after, [this] {
     takeover_.reset();
     if (auto can = supervisor_->can_let_go(); !can) {
+      links_.reset();
       replacement_->failed = can.error().text();
       if (log_) log_(LogLevel::error, replacement_->failed);
       return;

@@ -28,8 +28,8 @@ class Instance final : private control::Target {
   ~Instance() override;
 
   /// Returns when it has been stopped and every generation has left. Or what
-  /// is to be passed on: os::become(replacement) when this object is gone.
-  std::optional<std::vector<os::PassedSocket>> run();
+  /// is to be passed on: pass_on(replacement) when this object is gone.
+  std::optional<PassedOn> run();
   /// What may take this one's place; otherwise nothing may.
   void replaceable_by(Replacement replacement) {
     replacement_ = std::move(replacement);
@@ -62,6 +62,8 @@ class Instance final : private control::Target {
   void reload(OnEnd on_end) override;
   void replace_supervisor(
       std::function<void(const Result<void>&)> done) override;
+  void checked(Result<void> result,
+               const std::function<void(const Result<void>&)>& done);
   void let_go_soon();
   boost::json::object status() const override;
   boost::json::array history() const override;
@@ -81,6 +83,7 @@ class Instance final : private control::Target {
   bool interrupted_ = false;
   std::optional<Replacement> replacement_;
   std::unique_ptr<Takeover> takeover_;
+  std::optional<ServiceLink::Links> links_;  ///< to the service's host
   upgrade::DeadlineTimer answered_;
   bool lets_go_ = false;
 };

@@ -39,7 +39,8 @@ ServiceHost::ServiceHost(boost::asio::io_context& io,
       reports_(std::move(reports)),
       policy_(options_.restart),
       report_timer_(io),
-      timer_(io) {}
+      timer_(io),
+      follow_timer_(io) {}
 
 ServiceHost::~ServiceHost() {
   watch_.reset();
@@ -98,20 +99,33 @@ Result<void> ServiceHost::launch() {
   unfinished_.clear();
   output_ended_ = child_gone_ = false;
   output_->start([this](std::string_view bytes) { on_output(bytes); });
-  auto watch = os::ProcessWatch::start(io_, child_, [this] { child_gone(); });
+  if (auto watched = watch(child_); !watched) return watched;
+  channel_ = std::make_unique<os::Channel>(io_, std::move(pair->ours));
+  channel_->set_receiver(child_);
+  channel_->start([this](const os::Received& received) { hear(received); },
+                  // Its end is what counts.
+                  [](const Error&) {});
+  return {};
+}
+
+Result<void> ServiceHost::watch(const os::Process& supervisor) {
+  auto watch =
+      os::ProcessWatch::start(io_, supervisor, [this] { child_gone(); });
   if (!watch) return watch.error();
   watch_.emplace(std::move(*watch));
-  channel_ = std::make_unique<os::Channel>(io_, std::move(pair->ours));
-  channel_->start(
-      [this](const os::Received& received) {
-        if (received.frame.head != kServingWord) return;
-        policy_.committed(steady_clock::now());
-        served_ = true;
-        if (state_ == ServiceState::starting) enter(ServiceState::running);
-      },
-      // Its end is what counts.
-      [](const Error&) {});
   return {};
+}
+
+void ServiceHost::hear(const os::Received& received) {
+  if (received.frame.head == kServingWord) {
+    policy_.committed(steady_clock::now());
+    served_ = true;
+    if (state_ == ServiceState::starting) enter(ServiceState::running);
+  } else if (received.frame.head == kLinksWord) {
+    if (auto given = give_links(); !given) {
+      reports_.log(true, given.error().text());
+    }
+  }
 }
 
 // Nobody reads it; its last line tells why it ended.
@@ -151,6 +165,7 @@ void ServiceHost::order(ServiceOrder order) {
 
 // What it wrote may still be on its way.
 void ServiceHost::child_gone() {
+  if (follow()) return;
   child_gone_ = true;
   if (output_ended_) return child_ended();
   output_->finish();
@@ -159,13 +174,18 @@ void ServiceHost::child_gone() {
 void ServiceHost::child_ended() {
   // While its number is still its own.
   if (state_ == ServiceState::stopping) (void)child_.kill_tree();
-  const auto status = child_.exit_status();
+  const auto status = (successor_ ? successor_ : child_).exit_status();
   survivors_.push_back(std::move(child_));
   if (survivors_.size() > kMaxSurvivors) survivors_.pop_front();
   child_ = {};
   watch_.reset();
+  drop(next_);
+  drop(back_);
   // The channel is what may be calling.
-  boost::asio::post(io_, [gone = std::shared_ptr{std::move(channel_)}] {});
+  boost::asio::post(io_, [gone = std::shared_ptr{std::move(channel_)},
+                          // Borrowed by it.
+                          process = std::make_shared<os::Process>(
+                              std::exchange(successor_, {}))] {});
   if (!last_line_.empty()) {
     last_line_ = text::cat(": ", text::printable(last_line_));
   }

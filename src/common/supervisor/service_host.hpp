@@ -1,6 +1,7 @@
 // What the service manager knows as the service: a small process that never
 // changes. It starts the supervisor as its child, reports for it, passes orders
-// on to it and starts it again when it dies.
+// on to it, follows to the one that takes its place, and starts it again when
+// it dies.
 //
 // The supervisor and all below it are in the host's process tree: when the host
 // itself is killed they end with it, so that the service that the service
@@ -56,6 +57,21 @@ class ServiceHost {
 
  private:
   Result<void> launch();
+  /// Another channel to a supervisor, and who has said that it is there.
+  struct Link {
+    std::unique_ptr<os::Channel> channel;
+    os::Process process;
+  };
+
+  void hear(const os::Received& received);
+  Result<void> give_links();
+  Result<os::Handle> open_link(std::unique_ptr<Link>& link,
+                               std::function<void(os::ProcessId)> on_here);
+  void drop(std::unique_ptr<Link>& link);
+  void go_on_with(std::unique_ptr<Link>& link);
+  void is_next(os::ProcessId id);
+  bool follow();
+  Result<void> watch(const os::Process& supervisor);
   void child_gone();
   void child_ended();
   void on_output(std::string_view bytes);
@@ -74,7 +90,11 @@ class ServiceHost {
   std::unique_ptr<os::Channel> channel_;
   std::optional<os::OutputPipe> output_;
   std::optional<os::ProcessWatch> watch_;
-  os::Process child_;
+  os::Process child_;           ///< that was started here, with its tree
+  os::Process successor_;       ///< and that has taken its place
+  std::unique_ptr<Link> next_;  ///< for one that is to do so
+  std::unique_ptr<Link> back_;  ///< for whom it is to replace
+  upgrade::DeadlineTimer follow_timer_;
   /// Supervisors that died: their generations serve on, and end with their
   /// tree, which is this object's.
   std::deque<os::Process> survivors_;
@@ -83,6 +103,7 @@ class ServiceHost {
   std::string unfinished_;
   bool output_ended_ = false;
   bool child_gone_ = false;
+  bool awaits_here_ = false;  ///< the old one has ended
   bool served_ = false;
   bool ended_ = false;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/os/become.hpp"
 #include "common/os/process.hpp"
 #include "common/release/record_file.hpp"
 #include "common/release/records.hpp"
@@ -44,6 +45,18 @@ Result<void> check_takeover(const Options& options,
     return no("it would not have the listeners that are configured");
   }
   return {};
+}
+
+Error pass_on(const Replacement& replacement, PassedOn passed) {
+  std::vector<os::PassedHandle> handles;
+  if (passed.links) {
+    handles.push_back({kServiceVariable, passed.links->next.get()});
+  }
+  Error failed = os::become(replacement.executable, replacement.arguments,
+                            std::move(passed.sockets),
+                            replacement.takeover_deadline, handles);
+  if (passed.links) ServiceLink::keep(std::move(passed.links->back));
+  return failed;
 }
 
 Takeover::Takeover(boost::asio::io_context& io, const Replacement& replacement,

@@ -8,12 +8,14 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/result.hpp"
 #include "common/build/runner.hpp"
 #include "common/supervisor/passed_listeners.hpp"
+#include "common/supervisor/service_link.hpp"
 #include "common/upgrade/deadline_timer.hpp"
 
 namespace relaunch::supervisor {
@@ -31,6 +33,16 @@ struct Replacement {
   /// Why the last one did not begin, and this supervisor goes on.
   std::string failed{};
 };
+
+/// What a supervisor that lets go has for the next one.
+struct PassedOn {
+  std::vector<os::PassedSocket> sockets;
+  std::optional<ServiceLink::Links> links;
+};
+
+/// os::become(). Returns only if that failed: then this process is as before,
+/// for another Instance.
+Error pass_on(const Replacement& replacement, PassedOn passed);
 
 /// Can this build take over what the journal tells of: is each generation in it
 /// alive, and the one of the record among them? And will its listeners be here:

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/json/parse.hpp>
 #include <optional>
 
 #include "common/base/text.hpp"
@@ -30,9 +31,13 @@ class ServiceCommand : public testing::Test {
     EXPECT_TRUE(os::uninstall_service(name));
   }
   ChildResult run(std::vector<std::string> words) {
+    words.insert(words.begin(), "service");
+    return command(std::move(words));
+  }
+  ChildResult command(std::vector<std::string> words) {
     os::LaunchRequest request;
     request.executable = RELAUNCH_COMMAND;
-    request.arguments = {RELAUNCH_COMMAND, "service"};
+    request.arguments = {RELAUNCH_COMMAND};
     for (auto& word : words) request.arguments.push_back(std::move(word));
     request.environment = os::own_environment();
     return run_child(std::move(request));
@@ -108,37 +113,57 @@ std::string get(std::uint16_t port) {
                                    : answer.substr(body + 4);
 }
 
+class ServedProgram : public ServiceCommand {
+ protected:
+  void install_and_start(const ScratchFolder& scratch, std::uint16_t port) {
+    const auto installed =
+        run({"install", "--name", name, "--state-folder",
+             text::utf8(scratch / "state"), "--listen",
+             text::cat("http=tcp://127.0.0.1:", port), "--readiness", "none",
+             "--stop-signal", "INT",  // what Wine has
+             "--probation", "10ms", "--", LISTENFD_PROGRAM});
+    ASSERT_EQ(installed.status.code, 0u) << installed.output;
+    const auto started = run({"start", "--name", name});
+    ASSERT_EQ(started.status.code, 0u) << started.output;
+  }
+  /// By the service manager's order: who serves then.
+  std::string upgraded(std::uint16_t port, const std::string& before) {
+    os::order_service(name, os::ServiceOrder::upgrade).value();
+    std::string after = before;
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (after == before && std::chrono::steady_clock::now() < end) {
+      after = get(port);
+    }
+    EXPECT_NE(after, before);
+    EXPECT_GT(std::stoul(after), 0u);
+    return after;
+  }
+  os::ProcessId supervisor_of(const ScratchFolder& scratch) {
+    const auto status =
+        command({"status", "--json", "--name", name, "--state-folder",
+                 text::utf8(scratch / "state")});
+    return boost::json::parse(status.output)
+        .at("supervisor_pid")
+        .to_number<os::ProcessId>();
+  }
+};
+
+std::uint16_t free_port() {
+  const auto any =
+      os::open_listener(Address::parse("tcp://127.0.0.1:0").value()).value();
+  return os::local_address(any.get()).value().port();
+}
+
 // The program knows nothing of relaunch, and is served unmodified.
-TEST_F(ServiceCommand, ServesAndUpgradesAProgramAndStops) {
+TEST_F(ServedProgram, IsServedAndUpgradedAndStopped) {
   const ScratchFolder scratch;
-  const std::uint16_t port =
-      os::local_address(
-          os::open_listener(Address::parse("tcp://127.0.0.1:0").value())
-              .value()
-              .get())
-          .value()
-          .port();
-  const auto installed = run({"install", "--name", name, "--state-folder",
-                              text::utf8(scratch / "state"), "--listen",
-                              text::cat("http=tcp://127.0.0.1:", port),
-                              "--readiness", "none", "--stop-signal",
-                              "INT",  // what Wine has
-                              "--probation", "10ms", "--", LISTENFD_PROGRAM});
-  ASSERT_EQ(installed.status.code, 0u) << installed.output;
-  const auto started = run({"start", "--name", name});
-  ASSERT_EQ(started.status.code, 0u) << started.output;
+  const std::uint16_t port = free_port();
+  install_and_start(scratch, port);
   const auto host = os::query_service(name).value().pid;
   const std::string first = get(port);
   EXPECT_GT(std::stoul(first), 0u);
 
-  os::order_service(name, os::ServiceOrder::upgrade).value();
-  std::string second = first;
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (second == first && std::chrono::steady_clock::now() < end) {
-    second = get(port);
-  }
-  EXPECT_NE(second, first);
-  EXPECT_GT(std::stoul(second), 0u);
+  const std::string second = upgraded(port, first);
   EXPECT_EQ(os::query_service(name).value().pid, host);
 
   const auto process =
@@ -146,6 +171,36 @@ TEST_F(ServiceCommand, ServesAndUpgradesAProgramAndStops) {
   const auto stopped = run({"stop", "--name", name});
   EXPECT_EQ(stopped.status.code, 0u) << stopped.output;
   EXPECT_TRUE(!process || wait_for_end(*process));
+  EXPECT_EQ(os::query_service(name).value().exit_code, 0u);
+}
+
+// The service manager sees the same process all the time.
+TEST_F(ServedProgram, StaysWhenItsSupervisorIsReplaced) {
+  const ScratchFolder scratch;
+  const std::uint16_t port = free_port();
+  install_and_start(scratch, port);
+  const auto host = os::query_service(name).value().pid;
+  std::string program = get(port);
+  auto supervisor = supervisor_of(scratch);
+  for (int i = 0; i < 2; ++i) {
+    const auto replaced =
+        command({"upgrade", "--supervisor", "--name", name, "--state-folder",
+                 text::utf8(scratch / "state")});
+    ASSERT_EQ(replaced.status.code, 0u) << replaced.output;
+    EXPECT_NE(std::exchange(supervisor, supervisor_of(scratch)), supervisor);
+    EXPECT_EQ(get(port), program);
+    program = upgraded(port, program);
+    const auto status = os::query_service(name).value();
+    EXPECT_EQ(status.state, os::ServiceState::running);
+    EXPECT_EQ(status.pid, host);
+  }
+  const auto last = os::open_process(supervisor).value();
+  const auto process =
+      os::open_process(static_cast<os::ProcessId>(std::stoul(program)));
+  const auto stopped = run({"stop", "--name", name});
+  EXPECT_EQ(stopped.status.code, 0u) << stopped.output;
+  EXPECT_TRUE(!process || wait_for_end(*process));
+  EXPECT_TRUE(wait_for_end(last));
   EXPECT_EQ(os::query_service(name).value().exit_code, 0u);
 }
 
