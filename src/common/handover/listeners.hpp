@@ -51,8 +51,8 @@ class ListenerSet {
   Result<void> adopt(const protocol::ListenerItem& item, os::Socket socket);
 
   /// The inherited one, if it is fixed or was asked for at the same address,
-  /// else a new one. Errors: the name is malformed or taken; what open_listener says;
-  /// errc::stopped after close().
+  /// else a new one. Errors: the name is malformed or taken; what open_listener
+  /// says; errc::stopped after close().
   Result<std::shared_ptr<Listener::Impl>> claim(std::string_view name,
                                                 std::string_view address);
 
