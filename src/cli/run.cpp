@@ -28,10 +28,27 @@ Failure failure(const Error& error) {
 
 using Passed = std::vector<os::PassedSocket>;
 
+/// They are written anew, and removed at the end: only what is ours.
+Result<void> check_own_files(const supervisor::Options& options) {
+  const auto& metrics = options.metrics_file;
+  std::error_code ignored;
+  if (!metrics.empty() && std::filesystem::exists(metrics, ignored) &&
+      !std::filesystem::is_regular_file(metrics, ignored)) {
+    return Error{errc::invalid_argument,
+                 text::cat("cannot use ", metrics,
+                           " as the metrics file: it is no regular file")};
+  }
+  if (options.pid_file.empty()) return {};
+  return supervisor::PidFile::check(options.pid_file);
+}
+
 /// What the replacement gets, if it is to take the place of this process.
 Attempt<std::optional<supervisor::PassedOn>> run_once(
     const supervisor::Options& options, const ReadOptions& read_options,
     const supervisor::Replacement& replacement, Passed passed) {
+  if (auto fits = check_own_files(options); !fits) {
+    return Failure{ExitCode::configuration, fits.error().text()};
+  }
   auto output = InstanceOutput::open(options, to(os::Stream::output),
                                      to(os::Stream::error));
   if (!output) return Failure{ExitCode::io, output.error().text()};

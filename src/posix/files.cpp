@@ -179,16 +179,30 @@ Result<void> check_private_folder(const fs::path& folder) {
   return {};
 }
 
+/// As the XDG base directory specification has it for what is missing: for
+/// nobody else. One of them may be used as a private folder later.
+Result<void> make_parents(const fs::path& folder) {
+  std::vector<fs::path> missing;
+  std::error_code failure;
+  for (fs::path each = folder_of(folder); !fs::exists(each, failure);
+       each = folder_of(each)) {
+    if (failure) return Error{failure, cat("cannot make folder ", each)};
+    missing.push_back(each);
+  }
+  for (auto each = missing.rbegin(); each != missing.rend(); ++each) {
+    if (::mkdir(each->c_str(), 0700) != 0 && errno != EEXIST) {
+      return failed("make folder", *each, "mkdir");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> make_private_folder(const fs::path& given) {
   // With a separator at its end a symbolic link would be followed.
   const fs::path folder = given.has_filename() ? given : given.parent_path();
-  std::error_code failure;
-  fs::create_directories(folder_of(folder), failure);
-  if (failure) {
-    return Error{failure, cat("cannot make folder ", folder_of(folder))};
-  }
+  if (auto made = make_parents(folder); !made) return made;
   if (fault("folder.make")) return failed("make folder", folder, "mkdir");
   if (::mkdir(folder.c_str(), 0700) == 0) return {};
   if (errno != EEXIST) return failed("make folder", folder, "mkdir");

@@ -43,6 +43,23 @@ TEST_F(RunCommand, TellsWhoServesInItsPidFile) {
   EXPECT_FALSE(fs::exists(file));
 }
 
+TEST_F(RunCommand, WritesNoFileOverWhatIsNotItsOwn) {
+  const auto folder = folder_ / "here.prom";
+  fs::create_directory(folder);
+  const auto notes = folder_ / "notes";
+  write_file(notes, "precious\n");
+  const auto expect_refused = [&](std::vector<std::string> more) {
+    const auto refused = ask(run_words(std::move(more)));
+    EXPECT_EQ(refused.status.text(), "exit code 78") << refused.output;
+    EXPECT_THAT(refused.output, HasSubstr("relaunch: cannot use "));
+  };
+  expect_refused({"--pid-file", text::utf8(folder)});
+  expect_refused({"--pid-file", text::utf8(notes)});
+  expect_refused({"--metrics-file", text::utf8(folder)});
+  EXPECT_TRUE(fs::is_directory(folder));
+  EXPECT_EQ(file_content(notes), "precious\n");
+}
+
 TEST_F(RunCommand, LogsEachTransitionOnceAndTagsWhatGenerationsPrint) {
   const auto log = folder_ / "shop.log";
   const auto metrics = folder_ / "shop.prom";

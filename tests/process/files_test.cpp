@@ -138,6 +138,9 @@ TEST(Files, PrivateFolderIsMadeWithItsParentsAndAcceptedAgain) {
   if (has_mode_bits()) {
     EXPECT_EQ(fs::status(folder).permissions(), fs::perms::owner_all);
   }
+  // Whichever is made first of an instance's folders.
+  EXPECT_TRUE(os::make_private_folder(scratch / "a" / "b"));
+  EXPECT_TRUE(os::make_private_folder(scratch / "a"));
 }
 
 TEST(Files, PrivateFolderThatIsAFileIsRefused) {

@@ -55,6 +55,15 @@ const std::map<std::string, Errnos, std::less<>> kErrnos{
     {"waitid", {"ECHILD", "EINTR"}},
     {"write", {"ENOSPC", "EIO", "EINTR"}}};
 
+/// Whoever has closed a link has ended it for the reader too, and that is what
+/// a supervisor waits for; an error that is made up is not followed by it.
+/// Other processes have deadlines for what they ask.
+bool is_unreal(const std::string& role, const std::string& call,
+               const std::string& error) {
+  return role == "supervisor" && call == "sendmsg" &&
+         (error == "EPIPE" || error == "ECONNRESET");
+}
+
 bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -121,6 +130,7 @@ std::vector<Point> points_of(const std::string& role, const Calls& calls) {
       points.push_back({role, call, number, "kill"});
       if (errnos == kErrnos.end() || !passed_on[i]) continue;
       for (const std::string& name : errnos->second) {
+        if (is_unreal(role, call, name)) continue;
         points.push_back({role, call, number, name});
       }
     }

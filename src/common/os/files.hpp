@@ -13,9 +13,10 @@ namespace relaunch::os {
 
 namespace fs = std::filesystem;
 
-/// Makes the folder and its missing parents. POSIX: the folder itself is 0700
-/// and ours; one that exists with another owner, wider rights or as a symbolic
-/// link is refused. Windows: it inherits the rights of the user's profile.
+/// Makes the folder and its missing parents. POSIX: all that are made are 0700
+/// and ours; a folder that exists with another owner, wider rights or as a
+/// symbolic link is refused. Windows: it inherits the rights of the user's
+/// profile.
 Result<void> make_private_folder(const fs::path& folder);
 
 /// The whole file. Errors: as of open and read; over `limit` bytes →

@@ -5,6 +5,7 @@
 
 #include "common/os/become.hpp"
 #include "common/protocol/outcome.hpp"
+#include "common/supervisor/notify_socket.hpp"
 #include "common/supervisor/version.hpp"
 
 namespace relaunch::supervisor {
@@ -43,6 +44,7 @@ Result<void> Instance::begin(const std::filesystem::path& run_folder) {
       control::Server::open(supervisor_->io(), run_folder, *this, log_);
   if (!server) return server.error();
   server_ = std::move(*server);
+  NotifySocket::remove_stale(run_folder);
   server_->on_rejoin([this](std::unique_ptr<os::Channel> channel, os::Peer peer,
                             os::Received first) {
     supervisor_->rejoin(std::move(channel), peer, std::move(first));

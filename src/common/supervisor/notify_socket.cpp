@@ -9,15 +9,28 @@
 namespace relaunch::supervisor {
 namespace {
 
+constexpr std::string_view kPrefix = "notify-";
+
 // Two generations of one supervisor never share a name, also if an older one
 // still lives.
 std::filesystem::path new_name(const std::filesystem::path& folder) {
   static unsigned counter = 0;
-  return folder / text::path_from_utf8(text::cat(
-                      "notify-", os::own_process_id(), '-', ++counter));
+  return folder / text::path_from_utf8(
+                      text::cat(kPrefix, os::own_process_id(), '-', ++counter));
 }
 
 }  // namespace
+
+void NotifySocket::remove_stale(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  std::filesystem::directory_iterator entries{folder, ignored};
+  for (const auto end = std::filesystem::directory_iterator{};
+       !ignored && entries != end; entries.increment(ignored)) {
+    if (text::utf8(entries->path().filename()).starts_with(kPrefix)) {
+      os::remove_if_possible(entries->path());
+    }
+  }
+}
 
 Result<NotifySocket> NotifySocket::open(boost::asio::io_context& io,
                                         const std::filesystem::path& folder) {

@@ -24,6 +24,9 @@ class NotifySocket {
   using OnMessage = std::function<void(const NotifyMessage&)>;
   using OnRefused = std::function<void(std::string why)>;
 
+  /// Removes those of supervisors that were killed. With the instance's lock
+  /// held: nobody else has one open in this folder.
+  static void remove_stale(const std::filesystem::path& folder);
   /// In this folder, which is made if it is missing, under a name of its own.
   static Result<NotifySocket> open(boost::asio::io_context& io,
                                    const std::filesystem::path& folder);

@@ -1,5 +1,6 @@
 #include "common/supervisor/pid_file.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -25,13 +26,34 @@ PidFile::PidFile(std::filesystem::path file, Supervisor& supervisor,
 
 PidFile::~PidFile() { remove(); }
 
+Result<void> PidFile::check(const std::filesystem::path& file) {
+  std::error_code failure;
+  if (!std::filesystem::exists(file, failure)) return {};
+  constexpr std::size_t kMostDigits = 20;
+  const auto content = os::read_file(file, kMostDigits);
+  const bool fits =
+      content && std::all_of(content->begin(), content->end(), [](char c) {
+        return (c >= '0' && c <= '9') || c == '\n';
+      });
+  if (fits) return {};
+  return Error{errc::invalid_argument,
+               text::cat("cannot use ", file,
+                         " as the PID file: what is there is no PID file")};
+}
+
+// Tried again at the next event if it fails; then no file says anything.
 void PidFile::look() {
   const os::ProcessId serving = supervisor_.status().pid;
   if (serving == written_) return;
-  written_ = serving;
+  written_ = 0;
   if (serving == 0) return remove();
   auto written = os::publish_file(file_, text::cat(serving, '\n'));
-  if (!written && log_) log_(LogLevel::error, written.error().text());
+  if (written) {
+    written_ = serving;
+    return;
+  }
+  if (log_) log_(LogLevel::error, written.error().text());
+  remove();
 }
 
 void PidFile::remove() {

@@ -12,6 +12,9 @@ namespace relaunch::supervisor {
 /// is not there.
 class PidFile {
  public:
+  /// Errors: there is something else at this path.
+  static Result<void> check(const std::filesystem::path& file);
+
   /// Follows this supervisor, which must outlive it.
   PidFile(std::filesystem::path file, Supervisor& supervisor, LogSink log);
   ~PidFile();

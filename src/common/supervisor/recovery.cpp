@@ -73,6 +73,7 @@ void Recovery::rejoin(std::unique_ptr<os::Channel> channel, os::ProcessId pid,
 }
 
 void Recovery::on_event(Found& found, const upgrade::CoordinatorEvent& what) {
+  if (!done_) return;  // it is not here any more
   const bool ends = std::get_if<event::SuccessorGone>(&what) ||
                     std::get_if<event::TurnReturned>(&what);
   if (returning_ == &found && ends) return settle();
@@ -94,7 +95,14 @@ void Recovery::decide() {
   if (!done_ || returning_) return;
   os::fault("resolve");
   std::vector<Survivor> survivors;
-  found_.remove_if([](const Found& each) { return each.process->gone(); });
+  // The link of one that has gone may be what is calling.
+  auto gone = std::make_shared<std::list<Found>>();
+  for (auto each = found_.begin(); each != found_.end();) {
+    const auto next = std::next(each);
+    if (each->process->gone()) gone->splice(gone->end(), found_, each);
+    each = next;
+  }
+  boost::asio::post(context_.io, [gone] {});
   for (const Found& each : found_) survivors.push_back(each.survivor);
   const auto fates = resolve(survivors, committed_, pid_);
   auto fate = fates.begin();

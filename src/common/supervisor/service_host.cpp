@@ -99,7 +99,13 @@ Result<void> ServiceHost::launch() {
   unfinished_.clear();
   output_ended_ = child_gone_ = false;
   output_->start([this](std::string_view bytes) { on_output(bytes); });
-  if (auto watched = watch(child_); !watched) return watched;
+  if (auto watched = watch(child_); !watched) {
+    // It would be in the way of the next one.
+    if (auto ended = child_.kill_tree(); !ended) {
+      reports_.log(true, ended.error().text());
+    }
+    return watched;
+  }
   channel_ = std::make_unique<os::Channel>(io_, std::move(pair->ours));
   channel_->set_receiver(child_);
   channel_->start([this](const os::Received& received) { hear(received); },

@@ -241,6 +241,8 @@ void SuccessorDriver::run(const action::GoOnAlone&) {
 
 void SuccessorDriver::run(const action::TakeTurn&) {
   ++yields_;
+  next_watch_.reset();
+  next_.reset();
   self_.listeners().close_unclaimed();
   self_.accept([this] { feed(event::Accepting{}); });
 }

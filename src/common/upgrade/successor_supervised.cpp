@@ -92,7 +92,8 @@ void SuccessorDriver::run(const action::Rejoin&) {
 void SuccessorDriver::on_rejoined(std::unique_ptr<os::Channel> channel,
                                   os::Process supervisor) {
   rejoining_.reset();
-  next_watch_.reset();
+  next_watch_.reset();  // the supervisor does, again
+  next_.reset();
   channel_ = std::move(channel);
   end_.begin_again();
   channel_->restart(

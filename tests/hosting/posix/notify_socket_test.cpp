@@ -179,5 +179,15 @@ TEST(NotifySocket, PathThatIsTooLongIsAnErrorWithTheLimit) {
   EXPECT_THAT(socket.error().text(), HasSubstr("limit is 107"));
 }
 
+TEST(NotifySocket, ThoseOfASupervisorThatWasKilledAreRemoved) {
+  const ScratchFolder folder;
+  write_file(folder / "notify-71-1", "");
+  write_file(folder / "control.sock", "");
+  NotifySocket::remove_stale(folder.path());
+  EXPECT_FALSE(std::filesystem::exists(folder / "notify-71-1"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "control.sock"));
+  NotifySocket::remove_stale(folder / "nowhere");
+}
+
 }  // namespace
 }  // namespace relaunch::test
