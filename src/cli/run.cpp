@@ -81,6 +81,9 @@ Attempt<ExitCode> check_takeover(const supervisor::Options& options) {
   if (!passed) return failure(passed.error());
   auto possible = supervisor::check_takeover(options, std::move(*passed));
   if (!possible) return failure(possible.error());
+  const auto told = os::write_stream(os::Stream::output,
+                                     text::cat(supervisor::kCanTakeOver, '\n'));
+  if (!told) return Failure{ExitCode::io, told.error().text()};
   return ExitCode::done;
 }
 

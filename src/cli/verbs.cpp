@@ -137,6 +137,20 @@ class Show {
   bool has_begun_ = false;
 };
 
+/// What did not succeed is no data, and stands on standard error.
+Attempt<ExitCode> told(const Task& task, const Outcome& outcome) {
+  if (task.json() || outcome.ok()) {
+    auto printed = task.output.data(task.json() ? outcome_json(outcome)
+                                                : outcome_line(outcome));
+    if (!printed) return printed.error();
+  }
+  const ExitCode code = exit_code(outcome);
+  if (outcome.ok()) return code;
+  std::string line = outcome_line(outcome);
+  line.pop_back();
+  return Failure{code, std::move(line)};
+}
+
 Attempt<ExitCode> upgrade(const Task& task) {
   const bool waits = !task.settings.flag("no-wait");
   Show show{task.output};
@@ -157,9 +171,7 @@ Attempt<ExitCode> upgrade(const Task& task) {
   }
   if (!last) return last.error();
   if (last->kind != Answer::Kind::outcome) return ExitCode::done;  // has begun
-  return ended(task.output.data(task.json() ? outcome_json(last->outcome)
-                                            : outcome_line(last->outcome)),
-               exit_code(last->outcome));
+  return told(task, last->outcome);
 }
 
 /// By the new supervisor, which is younger than this command, or by the old
@@ -330,6 +342,11 @@ Attempt<ExitCode> stop(const Task& task) {
   return end_of(*stopped);
 }
 
+bool may_last(Verb verb) {
+  return verb == Verb::upgrade || verb == Verb::rollback ||
+         verb == Verb::reload || verb == Verb::events || verb == Verb::stop;
+}
+
 }  // namespace
 
 Attempt<ExitCode> perform_on_instance(const Invocation& invocation,
@@ -337,6 +354,11 @@ Attempt<ExitCode> perform_on_instance(const Invocation& invocation,
                                       const Reach& reach,
                                       const Output& output) {
   const Task task{invocation, settings, reach, output};
+  // What may last has no deadline of its own. Whoever answers this has begun
+  // what it is asked next; if it does not, nothing was asked of it.
+  if (may_last(invocation.verb)) {
+    if (const auto there = ask(reach, {}); !there) return there.error();
+  }
   switch (invocation.verb) {
     case Verb::upgrade:
       if (settings.flag("supervisor")) return replace_supervisor(task);

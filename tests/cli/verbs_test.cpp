@@ -88,6 +88,11 @@ TEST(Verbs, EndAsTheUpgradeEnded) {
     const auto json = instance.ask({"rollback", "--json"});
     EXPECT_EQ(code(json), end);
     EXPECT_THAT(json.output, HasSubstr("{\"schema\":1,\"outcome\":\""));
+    // On standard error, whatever stands on the other.
+    for (const auto& output : {plain.output, json.output}) {
+      EXPECT_EQ(output.find("relaunch: ") == output.npos, outcome.ok())
+          << output;
+    }
   }
 }
 

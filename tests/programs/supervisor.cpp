@@ -132,6 +132,7 @@ int run() try {
     const auto checked =
         supervisor::check_takeover(options, os::take_passed_sockets().value());
     if (!checked) throw checked.error();
+    std::puts(supervisor::kCanTakeOver.data());
     return 0;
   }
   misbehave("begin");

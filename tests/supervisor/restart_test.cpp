@@ -28,6 +28,9 @@ TEST(Restart, ACrashRefusesNoConnectionAndTheCommittedReleaseServesAgain) {
     EXPECT_EQ(server.status().generation, generation + 1);
   }
   const LoadReport report = load.stop();
+  EXPECT_THAT(server.process().output(),
+              testing::Not(HasSubstr("cannot be reached")))
+      << "its end is its end";
   // What a killed process had taken is lost; nothing else is.
   EXPECT_EQ(count(report, Failure::refused), 0u) << report.text();
   EXPECT_EQ(count(report, Failure::timed_out), 0u) << report.text();
@@ -71,6 +74,17 @@ TEST(Restart, ACrashLoopIsHeldUntilTheOperatorActs) {
   EXPECT_FALSE(supervisor_status(server).at("crash_loop").as_bool());
   server.find_port();
   EXPECT_EQ(server.hello(), "mended");
+}
+
+TEST(Restart, WhereNobodyServesTheSameReleaseIsSomethingToDo) {
+  ServerUnderTest server(supervised({.settings = {{"crash_limit", "1"}},
+                                     .held_listeners = {{"http", kAnywhere}}}));
+  server.process().kill(server.status().pid);
+  ASSERT_TRUE(server.process().wait_for_line("crash loop", kStepDeadline))
+      << server.process().output();
+  EXPECT_EQ(upgrade(server).result, Outcome::Result::done)
+      << server.process().output();
+  EXPECT_EQ(server.hello(), "one");
 }
 
 TEST(Restart, TheIncumbentsEndDuringABuildAbandonsItAndServesAgain) {

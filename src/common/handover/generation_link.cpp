@@ -205,7 +205,10 @@ void GenerationLink::on_ready(const protocol::Ready& ready) {
   unclaimed_ = {ready.unclaimed.begin(), ready.unclaimed.end()};
   for (const auto& name : unclaimed_) {
     context_.log(LogLevel::info, "the successor does not take listener '",
-                 text::printable(name), "': it is closed after the commit");
+                 text::printable(name),
+                 context_.fixed_listeners.contains(name)
+                     ? "'"
+                     : "': it is closed after the commit");
   }
   tell(event::SuccessorReady{});
 }

@@ -46,6 +46,7 @@ ForeignGeneration::ForeignGeneration(upgrade::Context& context,
 Result<void> ForeignGeneration::launch(const release::Release& release,
                                        LaunchPlan plan) {
   plan_ = std::move(plan);
+  number_ = context_.generation + 1;
   std::erase_if(plan_.environment, speaks_of_supervisor);
   if (auto prepared = prepare(); !prepared) return prepared;
   try {
@@ -261,8 +262,15 @@ void ForeignGeneration::log_failure(const Result<void>& result) const {
 void ForeignGeneration::on_notice(const NotifyMessage& notice) {
   if (notice.status && *notice.status != last_status_) {
     last_status_ = *notice.status;
-    context_.log(LogLevel::info, "generation says: pid=", process_->id(),
-                 " status=\"", last_status_, '"');
+    context_.log_transition(LogLevel::info,
+                            "generation says: pid=", process_->id(),
+                            " status=\"", last_status_, '"');
+    observe::Event said;
+    said.name = observe::name::kGenerationStatus;
+    said.generation = number_;
+    said.pid = process_->id();
+    said.message = last_status_;
+    context_.events.add(std::move(said));
   }
   if (notice.error) last_error_ = notice.error;
   if (notice.main_pid && *notice.main_pid != process_->id()) {

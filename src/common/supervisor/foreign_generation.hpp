@@ -114,7 +114,8 @@ class ForeignGeneration final : public upgrade::Generation {
   upgrade::DeadlineTimer look_;
   std::chrono::milliseconds watchdog_length_;
   std::chrono::steady_clock::time_point welcomed_;
-  std::string last_probe_;   ///< why it was not ready yet
+  std::string last_probe_;  ///< why it was not ready yet
+  std::uint32_t number_ = 0;
   std::string last_status_;  ///< STATUS=
   std::optional<std::uint32_t> last_error_;
   std::set<std::string> unclaimed_;

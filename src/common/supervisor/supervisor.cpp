@@ -23,6 +23,8 @@ namespace {
 
 /// "As long as it takes" is a deadline too: nothing waits for ever.
 constexpr milliseconds kWithoutDeadline = std::chrono::hours{24 * 365};
+/// From the end of a process's link to its own.
+constexpr milliseconds kEnding{20};
 
 }  // namespace
 
@@ -199,6 +201,8 @@ void Supervisor::incumbent_ended(const std::string& status) {
 // It runs, but no turn can be asked of it: it leaves, and another is started.
 void Supervisor::incumbent_lost(const Error& error) {
   if (!incumbent_) return;
+  // The link ends with the process; then its end is told, a moment later.
+  if (incumbent_->process()->gone(kEnding)) return;
   context_.log_transition(LogLevel::error, "generation ", context_.generation,
                           " cannot be reached, ending it: reason=\"",
                           error.text(), '"');

@@ -74,10 +74,15 @@ Takeover::Takeover(boost::asio::io_context& io, const Replacement& replacement,
   boost::asio::post(io, [this, check = std::move(check),
                          done = std::move(done)] {
     runner_.start(
-        check, [](std::string_view) {},
+        check, [this](std::string_view line) { can_ |= line == kCanTakeOver; },
         [this, done](const build::Finished& finished) {
           deadline_.disarm();
-          if (!finished.error) return done({});
+          if (!finished.error && can_) return done({});
+          if (!finished.error) {
+            return done(Error{errc::not_permitted,
+                              "cannot replace the supervisor: the other "
+                              "program is no build of relaunch"});
+          }
           // What it said itself, if it could.
           const auto said = text::printable(finished.tail);
           done(Error{errc::not_permitted,

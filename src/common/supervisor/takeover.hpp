@@ -20,6 +20,9 @@
 
 namespace relaunch::supervisor {
 
+/// What a build prints that can take over: any program can end with 0.
+inline constexpr std::string_view kCanTakeOver = "relaunch can take over";
+
 struct Replacement {
   std::filesystem::path executable;
   std::vector<std::string> arguments;  ///< its name first
@@ -62,6 +65,7 @@ class Takeover {
  private:
   build::Runner runner_;
   upgrade::DeadlineTimer deadline_;
+  bool can_ = false;  ///< it has said so
 };
 
 }  // namespace relaunch::supervisor

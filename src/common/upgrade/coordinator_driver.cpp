@@ -145,8 +145,10 @@ void CoordinatorDriver::run(const action::Stage&) {
   ReleaseMaker::Wanted wanted;
   wanted.artifact = order.artifact.value_or(context_.artifact());
   wanted.also_held = order.request.force;
-  // The same program with other arguments is something to do.
-  wanted.also_running = order.request.force || order.arguments;
+  // The same program with other arguments is something to do, and to start it
+  // where nobody serves.
+  wanted.also_running =
+      order.request.force || order.arguments || host_.pid() == 0;
   maker_.stage(std::move(wanted), [this](ReleaseMaker::Staged staged) {
     if (!attempt_) return;  // given up meanwhile
     attempt_->release = std::move(staged.release);

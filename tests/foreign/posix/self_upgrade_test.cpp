@@ -114,6 +114,17 @@ TEST_F(ForeignSelfUpgrade, LosesNoRequestAndTheNextUpgradeWorks) {
   EXPECT_EQ(report.failed(), 0u) << report.text() << server_->output();
 }
 
+TEST_F(ForeignSelfUpgrade, WhatTheProgramSaysIsAnEvent) {
+  start({"--listen", "http=tcp://127.0.0.1:0"});
+  expect_done({"upgrade"});
+  const auto events = ask({"events", "--json"});
+  EXPECT_THAT(events.output, testing::ContainsRegex(
+                                 "\"generation.status\".*\"generation\":1,.*"
+                                 "\"message\":\"serving\""));
+  EXPECT_THAT(events.output, testing::ContainsRegex(
+                                 "\"generation.status\".*\"generation\":2,"));
+}
+
 TEST_F(ForeignSelfUpgrade, ItsListenersStayWhenTheProgramEnds) {
   start({"--listen", "http=tcp://127.0.0.1:0"});
   expect_done({"upgrade", "--supervisor"});
@@ -146,7 +157,7 @@ TEST_F(ForeignSelfUpgrade, OneThatCannotBeStartedLeavesTheOldOneWithAll) {
   const auto supervisor = number("supervisor_pid");
   const auto generation = number("pid");
   LoadClient client{load()};
-  install_script("rm \"$0\"; exit 0", "");
+  install_script("rm \"$0\"; echo relaunch can take over; exit 0", "");
   const auto refused = ask({"upgrade", "--supervisor"});
   EXPECT_EQ(refused.status.text(), "exit code 20") << refused.output;
   EXPECT_THAT(refused.output, testing::HasSubstr("execv"));
@@ -160,14 +171,17 @@ TEST_F(ForeignSelfUpgrade, OneThatCannotBeStartedLeavesTheOldOneWithAll) {
   EXPECT_EQ(client.stop().failed(), 0u) << server_->output();
 }
 
-TEST_F(ForeignSelfUpgrade, OneThatDiesInItsCheckChangesNothing) {
+TEST_F(ForeignSelfUpgrade, WhatIsNoBuildOfItChangesNothing) {
   start({"--listen", "http=tcp://127.0.0.1:0"});
   const auto supervisor = number("supervisor_pid");
   LoadClient client{load()};
-  install_script("kill -9 $$", "");
-  const auto refused = ask({"upgrade", "--supervisor"});
-  EXPECT_EQ(refused.status.text(), "exit code 77") << refused.output;
-  EXPECT_EQ(number("supervisor_pid"), supervisor);
+  // One that dies, and one to which everything is right.
+  for (const char* check : {"kill -9 $$", "exit 0"}) {
+    install_script(check, "");
+    const auto refused = ask({"upgrade", "--supervisor"});
+    EXPECT_EQ(refused.status.text(), "exit code 77") << refused.output;
+    EXPECT_EQ(number("supervisor_pid"), supervisor);
+  }
   install();
   expect_done({"upgrade"});
   EXPECT_EQ(client.stop().failed(), 0u) << server_->output();
@@ -178,7 +192,7 @@ TEST_F(ForeignSelfUpgrade, KilledJustAfterItTheProgramServesOnAndIsFound) {
   const auto generation = number("pid");
   const auto supervisor = server_->processes().front();
   LoadClient client{load()};
-  install_script("exit 0", "kill -9 $$");
+  install_script("echo relaunch can take over; exit 0", "kill -9 $$");
   auto answer = std::async(std::launch::async, [&] {
     return ask({"upgrade", "--supervisor"});
   });
