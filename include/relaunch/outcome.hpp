@@ -27,7 +27,8 @@ enum class Phase {
 };
 RELAUNCH_EXPORT std::string_view to_string(Phase phase) noexcept;
 
-/// When a phase began, counted from the request, on the steady clock.
+/// When a phase began, counted from the request, on the steady clock. Of what
+/// has ended, Phase::done comes last: that is how long it took.
 struct PhaseTime {
   Phase phase = Phase::idle;
   std::chrono::microseconds at{0};
@@ -43,13 +44,14 @@ struct Outcome {
     refused,        ///< nothing was started (busy, not possible here)
   };
   Result result = Result::refused;
-  /// Where it ended; for `done` it is Phase::commit.
+  /// Where it ended; for `done` it is Phase::commit, where nothing was started
+  /// Phase::idle.
   Phase phase = Phase::idle;
   /// Why, if not done: a relaunch::errc or an error of the system.
   std::error_code code;
   /// One sentence: what was attempted, on what, why it failed.
   std::string reason;
-  /// The generation that serves now, and its process.
+  /// The generation that serves now, and its process; both 0: nobody does.
   std::uint32_t serving_generation = 0;
   std::uint32_t serving_pid = 0;
   /// The release that was staged, if it came so far.
@@ -72,6 +74,10 @@ struct Status {
   /// from the build's own output.
   std::string release;
   Phase phase = Phase::idle;
+  /// Whoever is to take its place, from its start to the commit or its end;
+  /// both 0: there is none.
+  std::uint32_t successor_generation = 0;
+  std::uint32_t successor_pid = 0;
   /// Since this generation's Upgrader was constructed.
   std::chrono::milliseconds uptime{0};
   /// Of the upgrade that is under way, else of the last one.

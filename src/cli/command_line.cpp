@@ -106,6 +106,15 @@ Attempt<void> check_arguments(const Invocation& invocation) {
     return misuse("cannot use --no-build with --release, which is not built",
                   verb.name);
   }
+  // Nothing of what is said about a generation holds for the supervisor.
+  for (const char* other :
+       {"release", "no-build", "force", "end-probation", "no-wait", "json"}) {
+    if (!both("supervisor", other)) continue;
+    return misuse(cat("cannot use --supervisor with --", other), verb.name);
+  }
+  if (invocation.given.contains("supervisor") && invocation.after_dashes) {
+    return misuse("cannot use --supervisor with --", verb.name);
+  }
   return {};
 }
 

@@ -10,7 +10,8 @@ namespace {
 constexpr std::array kTable = {
     ExitCodeMeaning{ExitCode::done, "done"},
     ExitCodeMeaning{ExitCode::nothing_to_do,
-                    "nothing to do: the build is the release that runs"},
+                    "nothing to do: the build is the release that runs, or "
+                    "nothing is under way"},
     ExitCodeMeaning{ExitCode::failed, "failed, and the old one serves"},
     ExitCodeMeaning{ExitCode::rolled_back,
                     "rolled back in probation: the old one serves again"},
@@ -20,7 +21,8 @@ constexpr std::array kTable = {
     ExitCodeMeaning{ExitCode::unreachable,
                     "not reachable: no such instance, or an address that "
                     "cannot be had"},
-    ExitCodeMeaning{ExitCode::internal, "internal error"},
+    ExitCodeMeaning{ExitCode::internal,
+                    "internal error, or it failed and nobody serves"},
     ExitCodeMeaning{ExitCode::io, "input or output failed"},
     ExitCodeMeaning{ExitCode::busy,
                     "busy: an upgrade is under way, or the name is taken"},
@@ -65,12 +67,12 @@ ExitCode of_own_error(errc code) {
 
 /// Before the switch: most causes are one end for a script, but these call for
 /// something else than another build.
-ExitCode of_failed(const std::error_code& code) {
+ExitCode of_failed(const Outcome& outcome) {
   for (const errc other :
        {errc::artifact_missing, errc::release_held, errc::version_mismatch}) {
-    if (code == other) return of_own_error(other);
+    if (outcome.code == other) return of_own_error(other);
   }
-  return ExitCode::failed;
+  return outcome.serving_pid == 0 ? ExitCode::internal : ExitCode::failed;
 }
 
 /// What crossed a link has the category of the standard library, which on
@@ -92,7 +94,7 @@ ExitCode exit_code(const Outcome& outcome) {
     case Outcome::Result::nothing_to_do:
       return ExitCode::nothing_to_do;
     case Outcome::Result::failed:
-      return of_failed(outcome.code);
+      return of_failed(outcome);
     case Outcome::Result::rolled_back:
       return ExitCode::rolled_back;
     case Outcome::Result::refused:

@@ -60,7 +60,10 @@ Attempt<ExitCode> run_program(const Invocation& invocation,
   const auto read = [&]() -> Attempt<supervisor::Options> {
     auto settings = resolve(invocation, surroundings);
     if (!settings) return settings.error();
-    return run_options(std::move(*settings), system_places());
+    auto options = run_options(std::move(*settings), system_places());
+    if (!options) return options;
+    if (auto fit = check_paths(*options); !fit) return fit.error();
+    return options;
   };
   const auto options = read();
   if (!options) return options.error();

@@ -4,7 +4,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <chrono>
 
 #include "common/base/text.hpp"
 #include "common/control/message.hpp"
@@ -21,12 +20,6 @@ std::string who_serves(const Outcome& outcome) {
   if (outcome.serving_pid == 0) return "nobody";
   return cat("generation=", outcome.serving_generation,
              " pid=", outcome.serving_pid);
-}
-
-std::chrono::milliseconds took(const Outcome& outcome) {
-  if (outcome.phases.empty()) return {};
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-      outcome.phases.back().at);
 }
 
 /// A member's name for people: "last_outcome" is "last outcome".
@@ -123,7 +116,7 @@ std::string outcome_line(const Outcome& outcome) {
     line += cat(": ", text::printable(outcome.reason), "; ",
                 who_serves(outcome), " serves");
   }
-  return cat(line, " took_ms=", took(outcome).count(), '\n');
+  return cat(line, " took_ms=", control::duration_of(outcome).count(), '\n');
 }
 
 std::string outcome_json(const Outcome& outcome) {

@@ -20,11 +20,7 @@ supervisor::LineWriter::Write to(os::Stream stream) {
   };
 }
 
-/// What is not there at a start is the program.
-Failure failure(const Error& error) {
-  const bool missing = error.code() == std::errc::no_such_file_or_directory;
-  return {missing ? ExitCode::artifact : exit_code(error), error.text()};
-}
+Failure failure(const Error& error) { return {exit_code(error), error.text()}; }
 
 using Passed = std::vector<os::PassedSocket>;
 
@@ -93,9 +89,7 @@ Attempt<ExitCode> run(const supervisor::Options& options,
   os::outlive_broken_streams();
   for (;;) {
     auto passed = os::take_passed_sockets();
-    if (!passed) {
-      return Failure{exit_code(passed.error()), passed.error().text()};
-    }
+    if (!passed) return failure(passed.error());
     auto replaced =
         run_once(options, read_options, replacement, std::move(*passed));
     if (!replaced) return replaced.error();

@@ -8,6 +8,8 @@
 #include "common/base/text.hpp"
 #include "common/os/endpoint.hpp"
 #include "common/os/folders.hpp"
+#include "common/os/notify_socket.hpp"
+#include "common/supervisor/private_port.hpp"
 
 namespace relaunch::cli {
 namespace {
@@ -182,20 +184,52 @@ Attempt<void> check_variables(const Options& options) {
   return {};
 }
 
+/// What means nothing without another option.
+Attempt<void> check_needs(const Settings& settings, const Options& options) {
+  const supervisor::ForeignOptions& foreign = options.foreign;
+  const bool embedded = foreign.readiness == supervisor::Readiness::embedded;
+  const bool probed = supervisor::is_probe(foreign.readiness) ||
+                      supervisor::is_probe(foreign.health);
+  struct Need {
+    std::string_view name;
+    bool met;
+    std::string_view what;
+  };
+  const Need needs[] = {
+      {"executable", !options.artifact.empty(), "--artifact"},
+      {"build", !options.artifact.empty(), "--artifact"},
+      {"build-folder", !options.build.arguments.empty(), "--build"},
+      {"probe-variable", probed, "a probe as --readiness or --health"},
+      {"watchdog", !embedded, "a --readiness that is not embedded"},
+      {"stop-signal", !embedded, "a --readiness that is not embedded"},
+  };
+  for (const auto& [name, met, what] : needs) {
+    const Value* value = settings.value(name);
+    const bool given = value && value->source != Source::fallback;
+    if (!given || met) continue;
+    return impossible(cat("cannot use --", name, " without ", what));
+  }
+  return {};
+}
+
 Attempt<void> check_together(const Settings& settings, const Options& options) {
   if (options.program.empty()) {
     return Failure{ExitCode::usage,
                    "cannot run anything: no program is named; try relaunch run "
                    "--help"};
   }
-  if (options.artifact.empty()) {
-    for (const std::string_view name : {"executable", "build"}) {
-      if (!settings.has(name)) continue;
-      return impossible(cat("cannot use --", name, " without --artifact"));
-    }
+  if (auto fine = check_needs(settings, options); !fine) return fine;
+  if (!options.metrics_file.empty() &&
+      options.metrics_file.extension() != ".prom") {
+    return impossible(
+        cat("cannot use --metrics-file ", options.metrics_file,
+            ": a textfile collector reads only what ends in .prom"));
   }
-  if (settings.has("build-folder") && options.build.arguments.empty()) {
-    return impossible("cannot use --build-folder without --build");
+  if (options.foreign.readiness == supervisor::Readiness::notify &&
+      !os::has_notify_sockets()) {
+    return impossible(
+        "cannot use --readiness notify: this system has no such protocol, use "
+        "a probe");
   }
   if (options.deadlines.ready_cap < options.deadlines.ready) {
     return impossible(
@@ -281,6 +315,25 @@ Attempt<Options> run_options(Settings settings, const Places& places) {
   options.state_folder = std::move(instance->state_folder);
   options.run_folder = std::move(instance->run_folder);
   return options;
+}
+
+Attempt<void> check_paths(const Options& options) {
+  std::error_code ignored;
+  if (!fs::is_directory(options.folder, ignored)) {
+    return impossible(
+        cat("cannot use --folder ", options.folder, ": it is no folder"));
+  }
+  const bool in_folder = fs::is_directory(options.artifact, ignored);
+  if (in_folder && options.executable.empty()) {
+    return impossible(cat("cannot use --artifact ", options.artifact,
+                          ": it is a folder, and no --executable is given"));
+  }
+  if (!options.executable.empty() && !in_folder &&
+      fs::exists(options.artifact, ignored)) {
+    return impossible(cat("cannot use --executable: the artifact ",
+                          options.artifact, " is no folder"));
+  }
+  return {};
 }
 
 }  // namespace relaunch::cli

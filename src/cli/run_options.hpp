@@ -33,4 +33,8 @@ Attempt<Instance> instance_of(const Settings& settings, const Places& places);
 Attempt<supervisor::Options> run_options(Settings settings,
                                          const Places& places);
 
+/// The program's folder, and an artifact that is there already, fit the
+/// options; else ExitCode::configuration.
+Attempt<void> check_paths(const supervisor::Options& options);
+
 }  // namespace relaunch::cli

@@ -103,6 +103,9 @@ Attempt<std::string> install(const ServiceRequest& request,
   if (!program) return failure(program.error());
   const auto installed =
       os::install_service(definition_of(request, text::utf8(*program), folder));
+  if (!installed && installed.error().code() == std::errc::file_exists) {
+    return Failure{ExitCode::busy, installed.error().text()};
+  }
   if (!installed) return failure(installed.error());
   return cat("service ", request.name, " is installed; relaunch service start ",
              "--name ", request.name, '\n');

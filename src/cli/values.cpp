@@ -106,7 +106,9 @@ Checked<void> check_inner(std::string_view value) {
 
 Checked<void> check_variable(std::string_view value) {
   const auto equals = value.find('=');
-  if (equals == 0 || equals == value.npos) {
+  if (equals == 0 ||
+      value.substr(0, equals).find_first_of(" \t") != value.npos ||
+      equals == value.npos) {
     return Complaint{"a variable is NAME=VALUE"};
   }
   return {};

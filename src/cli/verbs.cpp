@@ -64,9 +64,10 @@ Attempt<ExitCode> simple(const Task& task, control::Verb verb) {
   request.verb = verb;
   const auto answer = ask(task.reach, request);
   if (!answer) return answer.error();
-  return ended(
-      answer->text.empty() ? Attempt<void>{} : task.output.data(answer->text),
-      ExitCode::done);
+  const auto printed =
+      answer->text.empty() ? Attempt<void>{} : task.output.data(answer->text);
+  const bool nothing = verb == control::Verb::abort && !answer->text.empty();
+  return ended(printed, nothing ? ExitCode::nothing_to_do : ExitCode::done);
 }
 
 // upgrade, rollback, reload --------------------------------------------------

@@ -348,8 +348,11 @@ void Upgrader::upgrade(UpgradeRequest request,
 
 void Upgrader::abort() {
   impl_->context.mailbox->post([impl = impl_.get()] {
-    if (impl->coordinates()) return impl->coordinator->abort();
-    impl->successor->abort();
+    if (impl->coordinates()) {
+      impl->coordinator->abort();
+    } else {
+      impl->successor->abort();
+    }
   });
 }
 

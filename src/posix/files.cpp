@@ -164,7 +164,11 @@ Result<void> check_private_folder(const fs::path& folder) {
   };
   const Handle open = open_file(folder, O_RDONLY | O_DIRECTORY);
   if (!open && (errno == ELOOP || errno == ENOTDIR)) {
-    return refused(ENOTDIR, "it is a symbolic link or a file");
+    std::error_code ignored;
+    if (fs::is_symlink(folder, ignored)) {
+      return refused(EPERM, "it is a symbolic link");
+    }
+    return refused(ENOTDIR, "it is none");
   }
   if (!open) return failed("use", folder, "open");
   struct stat facts;

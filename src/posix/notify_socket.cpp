@@ -14,6 +14,8 @@
 
 namespace relaunch::os {
 
+bool has_notify_sockets() noexcept { return true; }
+
 namespace asio = boost::asio;
 
 namespace {

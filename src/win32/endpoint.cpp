@@ -1,6 +1,5 @@
 #include "common/os/endpoint.hpp"
 
-#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/windows/object_handle.hpp>
@@ -8,10 +7,7 @@
 
 #include "common/base/text.hpp"
 #include "common/os/files.hpp"
-#include "win32/win32.hpp"
-
-// It needs the types of windows.h.
-#include <sddl.h>
+#include "win32/access.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -28,94 +24,6 @@ using win32::failure;
 constexpr int kWaitingEnds = 8;
 constexpr DWORD kBuffer = 64 * 1024;
 constexpr auto kRoomDelay = std::chrono::milliseconds{100};
-
-struct FreeLocal {
-  void operator()(void* memory) const { LocalFree(memory); }
-};
-
-/// The system writes a pointer to the SID into the very bytes that hold it:
-/// they must never move.
-/// On the heap: what is in it points into itself.
-struct UserOfProcess {
-  struct Bytes {
-    alignas(TOKEN_USER) std::array<char, sizeof(TOKEN_USER) + 256> bytes{};
-  };
-  std::unique_ptr<Bytes> held = std::make_unique<Bytes>();
-  PSID sid() const {
-    return reinterpret_cast<TOKEN_USER*>(held->bytes.data())->User.Sid;
-  }
-};
-
-Result<UserOfProcess> user_of(HANDLE token) {
-  UserOfProcess user;
-  auto& bytes = user.held->bytes;
-  DWORD size = 0;
-  if (!GetTokenInformation(token, TokenUser, bytes.data(),
-                           static_cast<DWORD>(bytes.size()), &size)) {
-    return failure("cannot tell a process's user: GetTokenInformation");
-  }
-  return user;
-}
-
-Result<Handle> token_of(HANDLE process) {
-  HANDLE token = nullptr;
-  if (!OpenProcessToken(process, TOKEN_QUERY | TOKEN_DUPLICATE, &token)) {
-    return failure("cannot tell a process's user: OpenProcessToken");
-  }
-  return Handle{token};
-}
-
-bool is_administrator(HANDLE token) {
-  HANDLE raw = nullptr;
-  if (!DuplicateToken(token, SecurityIdentification, &raw)) return false;
-  const Handle own{raw};
-  alignas(SID) std::array<char, SECURITY_MAX_SID_SIZE> sid{};
-  DWORD size = static_cast<DWORD>(sid.size());
-  BOOL member = FALSE;
-  return CreateWellKnownSid(WinBuiltinAdministratorsSid, nullptr, sid.data(),
-                            &size) &&
-         CheckTokenMembership(own.get(), sid.data(), &member) && member;
-}
-
-// The list of who may open the pipe says the same; this is asked in addition,
-// since whoever can make a pipe of that name first could be anybody.
-bool is_trusted(DWORD pid) {
-  const Handle process =
-      win32::own(OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
-  if (!process) return false;
-  auto theirs = token_of(process.get());
-  auto ours = token_of(GetCurrentProcess());
-  if (!theirs || !ours) return false;
-  auto their_user = user_of(theirs->get());
-  auto our_user = user_of(ours->get());
-  if (!their_user || !our_user) return false;
-  return EqualSid(their_user->sid(), our_user->sid()) ||
-         IsWellKnownSid(their_user->sid(), WinLocalSystemSid) ||
-         is_administrator(theirs->get());
-}
-
-// The owner, SYSTEM and the administrators; nobody else, not even to read.
-Result<std::unique_ptr<void, FreeLocal>> who_may_open() {
-  auto token = token_of(GetCurrentProcess());
-  if (!token) return token.error();
-  auto user = user_of(token->get());
-  if (!user) return user.error();
-  wchar_t* sid = nullptr;
-  if (!ConvertSidToStringSidW(user->sid(), &sid)) {
-    return failure("cannot name this user: ConvertSidToStringSidW");
-  }
-  const std::unique_ptr<wchar_t, FreeLocal> freed{sid};
-  const std::wstring list =
-      std::wstring{L"D:P(A;;GA;;;"} + sid + L")(A;;GA;;;SY)(A;;GA;;;BA)";
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
-          list.c_str(), SDDL_REVISION_1, &descriptor, nullptr)) {
-    return failure(
-        "cannot describe who may open a pipe: "
-        "ConvertStringSecurityDescriptorToSecurityDescriptorW");
-  }
-  return std::unique_ptr<void, FreeLocal>{descriptor};
-}
 
 // Without sharing: whoever has it open is the one instance.
 Result<Handle> take_lock(const fs::path& folder) {
@@ -135,7 +43,7 @@ Result<Handle> take_lock(const fs::path& folder) {
 }
 
 Result<Handle> make_end(const std::string& address, bool first) {
-  auto allowed = who_may_open();
+  auto allowed = win32::only_for(win32::Openers::trusted);
   if (!allowed) return allowed.error();
   SECURITY_ATTRIBUTES security{sizeof security, allowed->get(), FALSE};
   Handle end{CreateNamedPipeW(win32::wide(address).c_str(),
@@ -228,7 +136,7 @@ struct Endpoint::Impl : std::enable_shared_from_this<Impl> {
     refill();
     ULONG pid = 0;
     if (!GetNamedPipeClientProcessId(end.get(), &pid)) return;
-    const Peer peer{pid, is_trusted(pid)};
+    const Peer peer{pid, win32::is_trusted(pid)};
     on_client(std::make_unique<Channel>(io, std::move(end)), peer);
   }
 
@@ -296,7 +204,7 @@ Result<std::unique_ptr<Channel>> connect_endpoint(
     if (end) {
       ULONG server = 0;
       if (!GetNamedPipeServerProcessId(end.get(), &server) ||
-          !is_trusted(server)) {
+          !win32::is_trusted(server)) {
         return Error{errc::not_permitted,
                      cat("cannot trust '", text::printable(address),
                          "': another user serves it")};

@@ -7,7 +7,7 @@
 #include "common/base/text.hpp"
 #include "common/os/fault.hpp"
 #include "common/os/temporary_name.hpp"
-#include "win32/win32.hpp"
+#include "win32/access.hpp"
 
 namespace relaunch::os {
 
@@ -127,22 +127,66 @@ bool same_path(const fs::path& a, const fs::path& b) {
   return CompareStringOrdinal(a.c_str(), -1, b.c_str(), -1, TRUE) == CSTR_EQUAL;
 }
 
+bool make_folder(const fs::path& folder, void* allowed) {
+  SECURITY_ATTRIBUTES security{sizeof security, allowed, FALSE};
+  return CreateDirectoryW(folder.c_str(), &security) != 0;
+}
+
+// A folder that was there already.
+Result<void> check_private_folder(const fs::path& folder) {
+  const Handle open{CreateFileW(
+      folder.c_str(), READ_CONTROL | FILE_READ_ATTRIBUTES, kShareAll, nullptr,
+      OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT,
+      nullptr)};
+  if (!open) return cannot("use", folder, "CreateFileW");
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (!GetFileInformationByHandle(open.get(), &info)) {
+    return cannot("use", folder, "GetFileInformationByHandle");
+  }
+  const auto refused = [&](DWORD code, std::string_view why) {
+    return win32::failure(
+        text::cat("cannot use ", folder, " as a private folder: ", why), code);
+  };
+  if (is_link(info.dwFileAttributes)) {
+    return refused(ERROR_ACCESS_DENIED, "it is a link");
+  }
+  if (!is_folder(info.dwFileAttributes)) {
+    return refused(ERROR_DIRECTORY, "it is none");
+  }
+  return win32::check_folder(folder, open.get());
+}
+
+/// Those that are missing, for nobody else either: one of them may be used as a
+/// private folder later.
+Result<void> make_parents(const fs::path& folder, void* allowed) {
+  std::vector<fs::path> missing;
+  std::error_code failed;
+  for (fs::path each = folder.parent_path();
+       !each.empty() && !fs::exists(each, failed); each = each.parent_path()) {
+    if (failed) return Error{failed, text::cat("cannot make folder ", each)};
+    missing.push_back(each);
+  }
+  for (auto each = missing.rbegin(); each != missing.rend(); ++each) {
+    if (!make_folder(*each, allowed) &&
+        GetLastError() != ERROR_ALREADY_EXISTS) {
+      return cannot("make folder", *each, "CreateDirectoryW");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<void> make_private_folder(const fs::path& folder) {
-  if (fault("folder.make")) {
+Result<void> make_private_folder(const fs::path& given) {
+  const fs::path folder = given.has_filename() ? given : given.parent_path();
+  auto allowed = win32::only_for(win32::Openers::trusted_inside);
+  if (!allowed) return allowed.error();
+  if (auto made = make_parents(folder, allowed->get()); !made) return made;
+  if (!fault("folder.make") && make_folder(folder, allowed->get())) return {};
+  if (GetLastError() != ERROR_ALREADY_EXISTS) {
     return cannot("make folder", folder, "CreateDirectoryW");
   }
-  std::error_code failed;
-  fs::create_directories(folder, failed);
-  const DWORD attributes = GetFileAttributesW(folder.c_str());
-  if (is_folder(attributes) && !is_link(attributes)) return {};
-  if (!failed) {
-    failed = attributes == INVALID_FILE_ATTRIBUTES
-                 ? last_error()
-                 : win32::system_code(ERROR_DIRECTORY);
-  }
-  return Error{failed, text::cat("cannot use the folder ", folder)};
+  return check_private_folder(folder);
 }
 
 Result<std::string> read_file(const fs::path& file, std::size_t limit) {

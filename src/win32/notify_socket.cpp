@@ -4,6 +4,8 @@
 
 namespace relaunch::os {
 
+bool has_notify_sockets() noexcept { return false; }
+
 // None can be opened, so the rest is never asked for anything.
 struct NotifySocket::Impl {};
 

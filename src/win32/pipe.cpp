@@ -4,56 +4,11 @@
 #include <random>
 
 #include "common/os/fault.hpp"
-#include "win32/win32.hpp"
-
-// It needs the types of windows.h.
-#include <sddl.h>
+#include "win32/access.hpp"
 
 namespace relaunch::os::win32 {
 
 namespace {
-
-struct FreeLocal {
-  void operator()(void* memory) const { LocalFree(memory); }
-};
-using SecurityDescriptor = std::unique_ptr<void, FreeLocal>;
-
-// "S-1-5-21-…" of the user this process runs as.
-Result<std::wstring> own_user() {
-  HANDLE raw = nullptr;
-  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw)) {
-    return failure("cannot tell the user of this process: OpenProcessToken");
-  }
-  const Handle token{raw};
-  alignas(TOKEN_USER) std::array<char, sizeof(TOKEN_USER) + 256> user{};
-  DWORD size = 0;
-  if (!GetTokenInformation(token.get(), TokenUser, user.data(),
-                           static_cast<DWORD>(user.size()), &size)) {
-    return failure("cannot tell the user of this process: GetTokenInformation");
-  }
-  wchar_t* text = nullptr;
-  if (!ConvertSidToStringSidW(
-          reinterpret_cast<TOKEN_USER*>(user.data())->User.Sid, &text)) {
-    return failure(
-        "cannot tell the user of this process: ConvertSidToStringSidW");
-  }
-  const std::unique_ptr<wchar_t, FreeLocal> freed{text};
-  return std::wstring{text};
-}
-
-Result<SecurityDescriptor> owner_only() {
-  auto user = own_user();
-  if (!user) return user.error();
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
-          (L"D:P(A;;GA;;;" + *user + L")").c_str(), SDDL_REVISION_1,
-          &descriptor, nullptr)) {
-    return failure(
-        "cannot describe who may open a pipe: "
-        "ConvertStringSecurityDescriptorToSecurityDescriptorW");
-  }
-  return SecurityDescriptor{descriptor};
-}
 
 // Nobody can open what he cannot name before we have connected to it.
 std::wstring unguessable_name() {
@@ -69,7 +24,7 @@ std::wstring unguessable_name() {
 }  // namespace
 
 Result<PipePair> make_pipe(DWORD access, DWORD client_flags, DWORD buffer) {
-  auto descriptor = owner_only();
+  auto descriptor = only_for(Openers::owner);
   if (!descriptor) return descriptor.error();
   SECURITY_ATTRIBUTES security{sizeof security, descriptor->get(), FALSE};
   const std::wstring name = unguessable_name();

@@ -150,6 +150,10 @@ Result<void> install_service(const ServiceDefinition& definition) {
       SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL,
       image_path(definition.command).c_str(), nullptr, nullptr, nullptr,
       nullptr, nullptr)};
+  if (!service && GetLastError() == ERROR_SERVICE_EXISTS) {
+    return Error{make_error_code(std::errc::file_exists),
+                 text::cat("cannot install service ", definition.name)};
+  }
   if (!service) return failed("install", definition.name, "CreateServiceW");
   auto configured = configure(service, definition);
   if (!configured) DeleteService(service.get());

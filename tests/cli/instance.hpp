@@ -55,6 +55,7 @@ class Instance final : public NamedInstance, private control::Target {
   }
 
   std::vector<std::string> lines = {"[1/2] main.cpp", "warning: x\x1b[2J"};
+  bool is_upgrading = true;
   bool is_slow = false;  ///< its upgrade does not end, nor its drain
 
  private:
@@ -77,7 +78,10 @@ class Instance final : public NamedInstance, private control::Target {
     add(observe::name::kUpgradePhase, "stage");
     if (!is_slow) on_end(outcome_);
   }
-  void abort() override { note("abort"); }
+  bool abort() override {
+    note("abort");
+    return is_upgrading;
+  }
   void stop(control::StopMode mode) override {
     note(mode == control::StopMode::now ? "stop now" : "stop");
     if (is_slow) return;

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,13 +26,12 @@ class RunCommand : public testing::Test, protected NamedInstance {
   }
 
   std::vector<std::string> run_words(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words = {"run",
-                                      "--artifact",
-                                      text::utf8(artifact_),
-                                      "--listen",
-                                      "http=tcp://127.0.0.1:0",
-                                      "--probation",
-                                      "100ms"};
+    std::vector<std::string> words = {"run", "--artifact",
+                                      text::utf8(artifact_), "--listen",
+                                      "http=tcp://127.0.0.1:0"};
+    if (std::find(more.begin(), more.end(), "--probation") == more.end()) {
+      more.insert(more.end(), {"--probation", "100ms"});
+    }
     words.insert(words.end(), more.begin(), more.end());
     words.insert(words.end(), {"--", "hello", "--listen", "tcp://127.0.0.1:0",
                                "--state-folder", text::utf8(folder_ / "own")});

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <optional>
 
@@ -13,7 +14,9 @@ namespace relaunch::test {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 TEST_F(RunCommand, ServesIsUpgradedAndStopsAsItsVerbsSay) {
@@ -27,6 +30,42 @@ TEST_F(RunCommand, ServesIsUpgradedAndStopsAsItsVerbsSay) {
   EXPECT_THAT(ask({"history"}).output, HasSubstr("  done  generation=2"));
   expect_stopped();
   EXPECT_EQ(ask({"status"}).status.text(), "exit code 69");
+}
+
+TEST_F(RunCommand, TellsWhoIsInProbationAndTakesItBackOnRequest) {
+  start({"--probation", "1h"});
+  const ServerProcess events{command(about({"events", "--follow"}))};
+  EXPECT_THAT(ask({"status"}).output, Not(HasSubstr("successor")));
+  EXPECT_EQ(ask({"upgrade", "--force", "--no-wait"}).status.text(),
+            "exit code 0");
+  ASSERT_TRUE(events.wait_for_line("phase=probation", kPatience))
+      << events.output();
+  EXPECT_THAT(ask({"status", "--json"}).output,
+              AllOf(HasSubstr("\"generation\":1,"),
+                    HasSubstr("\"successor\":{\"generation\":2,\"pid\":")));
+  EXPECT_EQ(ask({"abort"}).status.text(), "exit code 0");
+  ASSERT_TRUE(events.wait_for_line("upgrade.ended", kPatience))
+      << events.output();
+  const auto status = ask({"status"}).output;
+  EXPECT_THAT(status, Not(HasSubstr("successor")));
+  EXPECT_THAT(status, HasSubstr("the upgrade was aborted"));
+  EXPECT_EQ(ask({"abort"}).status.text(), "exit code 10");
+  expect_stopped();
+}
+
+TEST_F(RunCommand, GoesBackToTheReleaseThatRunsOnlyByForce) {
+  start();
+  const auto status = ask({"status"}).output;
+  const auto at = status.find("\nrelease ");
+  ASSERT_NE(at, status.npos) << status;
+  const auto begin = status.find_first_not_of(' ', at + 9);
+  const auto release = status.substr(begin, status.find('\n', begin) - begin);
+  const auto same = ask({"rollback", release});
+  EXPECT_EQ(same.status.text(), "exit code 10") << same.output;
+  EXPECT_THAT(same.output, HasSubstr("release=" + release));
+  EXPECT_EQ(ask({"rollback", release, "--force"}).status.text(), "exit code 0");
+  EXPECT_THAT(ask({"history"}).output, HasSubstr("  done  generation=2"));
+  expect_stopped();
 }
 
 TEST_F(RunCommand, TellsWhoServesInItsPidFile) {
@@ -153,6 +192,25 @@ TEST_F(RunCommand, IsRefusedWithoutAProgram) {
   fs::remove(artifact_);
   const auto no_artifact = ask(run_words());
   EXPECT_EQ(no_artifact.status.text(), "exit code 65") << no_artifact.output;
+}
+
+TEST_F(RunCommand, IsRefusedWithPathsThatDoNotFitItsOptions) {
+  const auto expect_refused = [&](const std::vector<std::string>& words,
+                                  const char* line) {
+    const auto refused = ask(words);
+    EXPECT_EQ(refused.status.text(), "exit code 78") << refused.output;
+    EXPECT_THAT(refused.output, StartsWith(line));
+    EXPECT_EQ(std::count(refused.output.begin(), refused.output.end(), '\n'),
+              1);
+  };
+  expect_refused(run_words({"--folder", text::utf8(folder_ / "none")}),
+                 "relaunch: cannot use --folder ");
+  expect_refused(run_words({"--executable", "hello"}),
+                 "relaunch: cannot use --executable: ");
+  fs::remove(artifact_);
+  fs::create_directory(artifact_);
+  expect_refused(run_words(), "relaunch: cannot use --artifact ");
+  EXPECT_FALSE(fs::exists(folder_ / "state"));
 }
 
 TEST_F(RunCommand, IsRefusedWithAStateFolderThatIsNone) {

@@ -32,6 +32,10 @@ TEST(Verbs, AnswerWithDataAsTheyAreAsked) {
               StartsWith("{\"schema\":1,\"upgrades\":[{"));
   EXPECT_EQ(code(instance.ask({"abort"})), "exit code 0");
   EXPECT_EQ(instance.noted(), "abort");
+  instance.is_upgrading = false;
+  const auto nothing = instance.ask({"abort"});
+  EXPECT_EQ(code(nothing), "exit code 10");
+  EXPECT_EQ(nothing.output, "no upgrade is under way\n");
 }
 
 TEST(Verbs, TellNobodyThereFromARefusal) {
@@ -82,6 +86,7 @@ TEST(Verbs, EndAsTheUpgradeEnded) {
     outcome.result = result;
     outcome.code = error;
     outcome.reason = "because";
+    outcome.serving_pid = 71;
     instance.will_end(outcome);
     const auto plain = instance.ask({"upgrade"});
     EXPECT_EQ(code(plain), end) << plain.output;

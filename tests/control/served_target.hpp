@@ -35,7 +35,10 @@ class FakeTarget final : public Target {
       on_end(outcome);
     }
   }
-  void abort() override { note("abort"); }
+  bool abort() override {
+    note("abort");
+    return true;
+  }
   void stop(StopMode mode) override {
     note("stop " + std::to_string(static_cast<int>(mode)));
   }

@@ -24,7 +24,7 @@ TEST(Abort, OfAStagingOnADeadDiskEndsTheUpgradeAndTheServerServesOn) {
             200u);
   const std::string outcome = update.get().outcome;
   EXPECT_THAT(outcome, StartsWith("failed in stage: "));
-  EXPECT_THAT(outcome, HasSubstr("upgrade abandoned"));
+  EXPECT_THAT(outcome, HasSubstr("the upgrade was aborted"));
   expect_untouched(server);
 }
 

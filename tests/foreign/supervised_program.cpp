@@ -5,6 +5,7 @@
 
 #include "common/base/address.hpp"
 #include "common/base/text.hpp"
+#include "common/os/listener.hpp"
 #include "support/child.hpp"
 #include "support/http.hpp"
 
@@ -41,7 +42,8 @@ SupervisedProgram::SupervisedProgram(supervisor::Options options,
   supervisor_ =
       std::make_unique<supervisor::Supervisor>(std::move(options), log);
   supervisor_->prepare({}).value();
-  port_ = Address::parse(supervisor_->listeners().at(0).address).value().port();
+  const auto held = supervisor_->listeners().entries();
+  port_ = os::local_address(held.at(0).socket).value().port();
   if (prepare) prepare(folder_.path(), port_);
   thread_ = std::thread{[this] {
     supervisor_->run();

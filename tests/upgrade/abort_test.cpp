@@ -8,7 +8,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr char kAbandoned[] = "upgrade abandoned";
+constexpr char kAbandoned[] = "the upgrade was aborted";
 
 HttpRequest abort_request() {
   HttpRequest request;

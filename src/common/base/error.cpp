@@ -18,7 +18,7 @@ const char* sentence(errc code) noexcept {
     case errc::build_timeout:
       return "the build did not end in time";
     case errc::artifact_missing:
-      return "the artifact is missing";
+      return "bad artifact";
     case errc::release_held:
       return "this release failed before and is held";
     case errc::successor_exited:

@@ -119,14 +119,16 @@ Result<fs::path> locate(const BuildCommand& command,
     return Error{errc::invalid_argument, "no program was named"};
   }
   auto found = find_program(command.arguments[0], search_path(environment));
-  if (!found || found->is_absolute()) return found;
+  if (!found) return found;
   // As seen from where the command runs.
   std::error_code failure;
   const fs::path program = fs::absolute(command.folder / *found, failure);
   if (is_program(program)) return program;
   if (is_program(with_suffix(program))) return with_suffix(program);
-  return Error{make_error_code(std::errc::no_such_file_or_directory),
-               text::cat("cannot find the program ", program)};
+  const bool there = fs::exists(program, failure);
+  return Error{make_error_code(there ? std::errc::permission_denied
+                                     : std::errc::no_such_file_or_directory),
+               text::cat("cannot start ", program)};
 }
 
 /// One build, from start() to its end.

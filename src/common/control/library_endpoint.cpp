@@ -4,10 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "common/base/text.hpp"
-#include "common/os/listener.hpp"
+#include "common/control/status.hpp"
 #include "common/os/system.hpp"
-#include "common/protocol/outcome.hpp"
 
 namespace relaunch::control {
 
@@ -89,16 +87,12 @@ void LibraryEndpoint::upgrade(UpgradeOrder order, OnLine on_line,
   upgrade::Order wanted;
   wanted.request = order.request;
   if (!order.release.empty()) {
-    wanted.request.force = true;
-    wanted.release = order.release == "previous"
-                         ? context_.store->previous()
-                         : context_.store->find(order.release);
-    if (!wanted.release) {
-      return coordinator_.refuse(
-          on_end, errc::artifact_missing,
-          text::cat("release ", text::printable(order.release),
-                    " is not kept"));
+    auto kept = context_.store->kept(order.release);
+    if (!kept) {
+      return coordinator_.refuse(on_end, errc::artifact_missing,
+                                 kept.error().text());
     }
+    wanted.release = std::move(*kept);
   } else if (!order.artifact.empty()) {
     wanted.artifact = release::Artifact{
         context_.launched.folder / order.artifact, context_.options.executable};
@@ -113,7 +107,7 @@ void LibraryEndpoint::upgrade(UpgradeOrder order, OnLine on_line,
                        std::move(on_end));
 }
 
-void LibraryEndpoint::abort() { coordinator_.abort(); }
+bool LibraryEndpoint::abort() { return coordinator_.abort(); }
 
 void LibraryEndpoint::stop(StopMode mode) {
   auto& drain = context_.options.deadlines.drain;
@@ -131,42 +125,11 @@ void LibraryEndpoint::reload(OnEnd on_end) {
 }
 
 json::object LibraryEndpoint::status() const {
-  const Status status = context_.board.read();
-  json::object out{{"schema", kSchema}, {"name", context_.options.name}};
-  out["mode"] = "library";
-  out["generation"] = status.generation;
-  out["pid"] = status.pid;
-  out["serving"] = true;
-  out["release"] = text::valid_utf8(status.release);
-  const auto phase = to_string(status.phase);
-  out["phase"] = json::string_view{phase.data(), phase.size()};
-  out["crash_loop"] = false;
-  out["uptime_ms"] =
-      std::chrono::duration_cast<milliseconds>(steady_clock::now() - since_)
-          .count();
-  json::array listeners;
-  for (const auto& entry : self_.listeners().entries()) {
-    const auto actual = os::local_address(entry.socket);
-    listeners.push_back(
-        {{"name", entry.item.name},
-         {"address", actual ? actual->text() : entry.item.address}});
-  }
-  out["listeners"] = std::move(listeners);
-  json::array draining;
-  for (const auto* leaver : departures_.leaving()) {
-    draining.push_back(
-        {{"generation", leaver->generation}, {"pid", leaver->process->id()}});
-  }
-  out["draining"] = std::move(draining);
-  json::array phases;
-  for (const auto& item : protocol::to_items(status.phases)) {
-    phases.push_back(
-        {{"phase", item.phase}, {"microseconds", item.microseconds}});
-  }
-  out["phases"] = std::move(phases);
-  out["last_outcome"] = text::valid_utf8(status.last_outcome);
-  out["last_departure"] = text::valid_utf8(status.last_departure);
-  return out;
+  const auto uptime =
+      std::chrono::duration_cast<milliseconds>(steady_clock::now() - since_);
+  return to_json(context_.board.read(),
+                 {context_.options.name, "library", uptime, self_.listeners(),
+                  departures_});
 }
 
 json::array LibraryEndpoint::history() const {

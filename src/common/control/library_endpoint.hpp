@@ -40,7 +40,7 @@ class LibraryEndpoint final : private Target {
 
   // Target.
   void upgrade(UpgradeOrder order, OnLine on_line, OnEnd on_end) override;
-  void abort() override;
+  bool abort() override;
   void stop(StopMode mode) override;
   void reload(OnEnd on_end) override;
   boost::json::object status() const override;

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "common/base/text.hpp"
+#include "common/observe/history.hpp"
 #include "common/protocol/outcome.hpp"
 
 namespace relaunch::control {
@@ -216,22 +217,33 @@ Result<Request> request_from(const protocol::Frame& frame) {
   return request;
 }
 
+std::chrono::milliseconds duration_of(const Outcome& outcome) {
+  if (outcome.phases.empty()) return {};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      outcome.phases.back().at);
+}
+
+json::array to_json(const std::vector<PhaseTime>& phases) {
+  json::array out;
+  for (const auto& [phase, at] : phases) {
+    out.push_back(
+        {{"phase", view(relaunch::to_string(phase))}, {"at_us", at.count()}});
+  }
+  return out;
+}
+
 json::object to_json(const Outcome& outcome) {
   json::object out;
   out["schema"] = kSchema;
-  out["outcome"] = view(relaunch::to_string(outcome.result));
+  out["outcome"] = observe::outcome_name(outcome.result);
   out["phase"] = view(relaunch::to_string(outcome.phase));
   out["reason"] = text::valid_utf8(outcome.reason);
   if (outcome.code) write_error(out, Error{outcome.code, ""});
-  out["serving_generation"] = outcome.serving_generation;
-  out["serving_pid"] = outcome.serving_pid;
+  out["generation"] = outcome.serving_generation;
+  out["pid"] = outcome.serving_pid;
   out["release"] = text::valid_utf8(outcome.release);
-  json::array phases;
-  for (const auto& item : protocol::to_items(outcome.phases)) {
-    phases.push_back(
-        {{"phase", item.phase}, {"microseconds", item.microseconds}});
-  }
-  out["phases"] = std::move(phases);
+  out["duration_ms"] = duration_of(outcome).count();
+  out["phases"] = to_json(outcome.phases);
   return out;
 }
 

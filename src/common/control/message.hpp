@@ -68,7 +68,11 @@ struct Answer {
 protocol::Frame to_frame(const Answer& answer);
 Result<Answer> answer_from(const protocol::Frame& frame);
 
-/// As printed by `relaunch upgrade --json`, and as it crosses.
+/// As printed by `relaunch upgrade --json`.
 boost::json::object to_json(const Outcome& outcome);
+/// When each began, in microseconds from the request.
+boost::json::array to_json(const std::vector<PhaseTime>& phases);
+/// From the request to the end; 0 if nothing was begun.
+std::chrono::milliseconds duration_of(const Outcome& outcome);
 
 }  // namespace relaunch::control

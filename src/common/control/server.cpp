@@ -115,8 +115,8 @@ void Server::serve(const std::shared_ptr<Client>& client,
     case Verb::events:
       return follow(client, request);
     case Verb::abort:
-      target_.abort();
-      return answer(client, {Kind::done, {}, {}, {}});
+      if (target_.abort()) return answer(client, {Kind::done, {}, {}, {}});
+      return answer(client, {Kind::done, "no upgrade is under way\n", {}, {}});
     case Verb::stop:
       // Answered first: the target may end with it.
       answer(client, {Kind::done, {}, {}, {}});

@@ -42,7 +42,8 @@ class Target {
 
   virtual ~Target() = default;
   virtual void upgrade(UpgradeOrder order, OnLine on_line, OnEnd on_end) = 0;
-  virtual void abort() = 0;
+  /// False: nothing is under way.
+  virtual bool abort() = 0;
   virtual void stop(StopMode mode) = 0;
   /// The configuration is read again, and a new generation started with it.
   /// Refused with errc::not_permitted where there is nothing to read again.

@@ -85,6 +85,7 @@ HistoryEntry history_entry(std::uint64_t upgrade, const Outcome& outcome,
   entry.reason = outcome.reason.substr(0, kReasonLimit);
   entry.duration = took;
   for (std::size_t i = 0; i < outcome.phases.size(); ++i) {
+    if (outcome.phases[i].phase == Phase::done) break;
     const Milliseconds begin = milliseconds(outcome.phases[i].at);
     const Milliseconds end = i + 1 < outcome.phases.size()
                                  ? milliseconds(outcome.phases[i + 1].at)

@@ -138,8 +138,9 @@ void Metrics::add(const Event& event) {
   } else if (event.name == name::kUpgradeEnded) {
     const std::pair key{event.outcome, event.phase};
     if (has_room(upgrades_, key)) ++upgrades_[key];
+    if (!event.duration) return;  // declined, and nothing was begun
     last_upgrade_ = event.time;
-    if (event.duration) add_phase(phase_, *event.duration - elapsed_);
+    add_phase(phase_, *event.duration - elapsed_);
     phase_.clear();
     if (event.outcome == "done") crash_loop_ = false;
   } else if (event.name == name::kGenerationStarted) {

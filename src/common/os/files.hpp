@@ -15,8 +15,9 @@ namespace fs = std::filesystem;
 
 /// Makes the folder and its missing parents. POSIX: all that are made are 0700
 /// and ours; a folder that exists with another owner, wider rights or as a
-/// symbolic link is refused. Windows: it inherits the rights of the user's
-/// profile.
+/// symbolic link is refused. Windows: all that are made are for this user,
+/// SYSTEM and the administrators; a folder that exists with another owner, that
+/// others may write to, or that is a link is refused.
 Result<void> make_private_folder(const fs::path& folder);
 
 /// The whole file. Errors: as of open and read; over `limit` bytes →

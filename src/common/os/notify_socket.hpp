@@ -15,6 +15,9 @@
 
 namespace relaunch::os {
 
+/// False on Windows.
+bool has_notify_sockets() noexcept;
+
 /// All calls and callbacks on the io_context's thread.
 class NotifySocket {
  public:

@@ -72,17 +72,16 @@ bool leads_outside(const TreeEntry& link) {
   return !is_inside(from / link.leads_to);
 }
 
-Error missing(std::string_view what, const fs::path& path,
-              std::string_view why) {
+Error missing(const fs::path& path, std::string_view why) {
   return Error{errc::artifact_missing,
-               cat("the artifact is missing: ", what, path, why)};
+               cat("cannot stage ", path, ": it ", why)};
 }
 
 /// Where in the artifact the executable is; it is there and can be run.
 Result<fs::path> find_executable(const Artifact& artifact) {
   std::error_code ignored;
   const fs::file_status status = fs::status(artifact.path, ignored);
-  if (!fs::exists(status)) return missing("", artifact.path, " does not exist");
+  if (!fs::exists(status)) return missing(artifact.path, "does not exist");
   const bool folder = fs::is_directory(status);
   if (folder && !is_inside(artifact.executable)) {
     return Error{errc::invalid_argument,
@@ -93,12 +92,11 @@ Result<fs::path> find_executable(const Artifact& artifact) {
   const fs::path program =
       folder ? artifact.path / artifact.executable : artifact.path;
   if (!fs::is_regular_file(program, ignored)) {
-    return missing("", program,
-                   fs::exists(program, ignored) ? " is no regular file"
-                                                : " does not exist");
+    return missing(program, fs::exists(program, ignored) ? "is no regular file"
+                                                         : "does not exist");
   }
   if (!os::is_executable(program)) {
-    return missing("", program, " is not executable");
+    return missing(program, "is not executable");
   }
   return folder ? artifact.executable.lexically_normal() : program.filename();
 }
@@ -380,6 +378,15 @@ std::optional<Release> Store::previous() const {
     if (auto release = find(id)) return release;
   }
   return {};
+}
+
+Result<Release> Store::kept(const std::string& name) const {
+  const bool before = name == "previous";
+  auto found = before ? previous() : find(name);
+  if (found) return std::move(*found);
+  return Error{errc::artifact_missing,
+               before ? "no release that was committed before is kept"
+                      : cat("release ", text::printable(name), " is not kept")};
 }
 
 void Store::prune(unsigned keep, const std::vector<std::string>& in_use) {

@@ -57,6 +57,8 @@ class Store {
 
   /// The release that was committed before the current one, if it is kept.
   std::optional<Release> previous() const;
+  /// By its id, or as "previous". Error: errc::artifact_missing.
+  Result<Release> kept(const std::string& name) const;
 
   /// Nothing if there is none, or it is unreadable.
   std::optional<Current> current() const;

@@ -3,8 +3,9 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "common/base/text.hpp"
+#include "common/control/status.hpp"
 #include "common/os/become.hpp"
-#include "common/protocol/outcome.hpp"
 #include "common/supervisor/notify_socket.hpp"
 #include "common/supervisor/version.hpp"
 
@@ -121,7 +122,7 @@ void Instance::upgrade(control::UpgradeOrder order, OnLine on_line,
                        std::move(on_end));
 }
 
-void Instance::abort() { supervisor_->abort(); }
+bool Instance::abort() { return supervisor_->abort(); }
 
 void Instance::stop(control::StopMode mode) { supervisor_->stop(mode); }
 
@@ -159,7 +160,7 @@ void Instance::replace_supervisor(
   if (!can) return done(can);
   replacement_->failed.clear();
   takeover_ = std::make_unique<Takeover>(
-      supervisor_->io(), *replacement_, supervisor_->held(),
+      supervisor_->io(), *replacement_, supervisor_->listeners().entries(),
       [this, done = std::move(done)](Result<void> result) {
         if (!result || !service_) return checked(std::move(result), done);
         service_->ask_for_links([this, done](Result<ServiceLink::Links> links) {
@@ -199,40 +200,16 @@ void Instance::let_go_soon() {
 }
 
 json::object Instance::status() const {
-  const Status status = supervisor_->status();
-  json::object out{{"schema", control::kSchema}, {"name", options().name}};
-  out["mode"] = "supervisor";
+  json::object out =
+      control::to_json(supervisor_->status(),
+                       {options().name, "supervisor", supervisor_->uptime(),
+                        supervisor_->listeners(), supervisor_->departures()});
   out["supervisor_pid"] = os::own_process_id();
-  out["generation"] = status.generation;
-  out["pid"] = status.pid;
-  out["serving"] = status.pid != 0;
-  out["release"] = status.release;
-  const auto phase = to_string(status.phase);
-  out["phase"] = json::string_view{phase.data(), phase.size()};
   out["pauses"] = supervisor_->pauses();
   out["crash_loop"] = supervisor_->in_crash_loop();
-  out["uptime_ms"] = supervisor_->uptime().count();
-  json::array listeners;
-  for (const auto& [name, address] : supervisor_->listeners()) {
-    listeners.push_back({{"name", name}, {"address", address}});
-  }
-  out["listeners"] = std::move(listeners);
-  json::array draining;
-  for (const auto& [generation, pid] : supervisor_->draining()) {
-    draining.push_back({{"generation", generation}, {"pid", pid}});
-  }
-  out["draining"] = std::move(draining);
-  json::array phases;
-  for (const auto& item : protocol::to_items(status.phases)) {
-    phases.push_back(
-        {{"phase", item.phase}, {"microseconds", item.microseconds}});
-  }
-  out["phases"] = std::move(phases);
   if (replacement_ && !replacement_->failed.empty()) {
     out["replacement_failed"] = text::valid_utf8(replacement_->failed);
   }
-  out["last_outcome"] = text::valid_utf8(status.last_outcome);
-  out["last_departure"] = text::valid_utf8(status.last_departure);
   return out;
 }
 

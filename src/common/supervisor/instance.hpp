@@ -57,7 +57,7 @@ class Instance final : private control::Target {
   // control::Target.
   void upgrade(control::UpgradeOrder order, OnLine on_line,
                OnEnd on_end) override;
-  void abort() override;
+  bool abort() override;
   void stop(control::StopMode mode) override;
   void reload(OnEnd on_end) override;
   void replace_supervisor(

@@ -79,7 +79,7 @@ void ManagerReport::keep_store() {
   if (supervisor_.recovering()) return;
   Stored held;
   std::map<std::string, native_socket> sockets;
-  for (const auto& entry : supervisor_.held()) {
+  for (const auto& entry : supervisor_.listeners().entries()) {
     const std::string name = stored_name(entry.item.name);
     held[name] = os::identity_of(entry.socket);
     sockets[name] = entry.socket;

@@ -93,7 +93,8 @@ class Supervisor final : private upgrade::Host {
   /// is, the address of a listener.
   /// Options that could not be read refuse it too.
   void reload(Result<Options> options, OnEnd on_end);
-  void abort() { driver_->abort(); }
+  /// False: nothing is under way.
+  bool abort() { return driver_->abort(); }
   /// Can another supervisor take this one's place, without anything that
   /// serves noticing?
   Result<void> can_let_go() const;
@@ -113,14 +114,8 @@ class Supervisor final : private upgrade::Host {
   bool recovering() const { return !recovered_; }
   bool in_crash_loop() const { return policy_.in_crash_loop(); }
   std::chrono::milliseconds uptime() const;
-  /// Names, and where they really listen.
-  std::vector<ListenerOption> listeners() const;
-  /// The sockets themselves.
-  std::vector<handover::ListenerSet::Entry> held() const {
-    return listeners_.entries();
-  }
-  /// Generations that have not left yet: their numbers and processes.
-  std::vector<std::pair<std::uint32_t, os::ProcessId>> draining() const;
+  const handover::ListenerSet& listeners() const { return listeners_; }
+  const upgrade::Departures& departures() const { return departures_; }
   observe::EventLog& events() { return context_.events; }
   observe::History& history() { return context_.history; }
   /// For the metrics; the version is whoever asks's to fill in.
@@ -136,6 +131,7 @@ class Supervisor final : private upgrade::Host {
   Result<void> open_listener(const ListenerOption& option);
   void close_listener(const std::string& name);
   void tell_listener(std::string_view event, std::string which);
+  void tell_opened(const std::string& name, const std::string& asked);
   bool holds(const std::string& name) const;
   void settle_passed();
 
@@ -146,14 +142,9 @@ class Supervisor final : private upgrade::Host {
     return options_.foreign.readiness == Readiness::embedded;
   }
   void start();
-  void serve(std::unique_ptr<upgrade::Generation> generation);
   void schedule_restart(const std::string& why);
   void incumbent_ended(const std::string& status);
   void incumbent_lost(const Error& error);
-  void keep_listeners(upgrade::Generation& successor);
-  void watch_leave(std::unique_ptr<upgrade::Generation> generation,
-                   std::uint32_t number);
-  void one_has_left();
   void run_waiting();
   void tell(observe::Event event, std::string_view name);
 
@@ -169,7 +160,12 @@ class Supervisor final : private upgrade::Host {
   std::unique_ptr<upgrade::Generation> adopted_process(
       const Recovery::Found& found);
 
-  // Host.
+  // supervisor_host.cpp
+  void serve(std::unique_ptr<upgrade::Generation> generation);
+  void keep_listeners(upgrade::Generation& successor);
+  void watch_leave(std::unique_ptr<upgrade::Generation> generation,
+                   std::uint32_t number);
+  void one_has_left();
   std::optional<std::string> why_not() const override;
   os::ProcessId pid() const override;
   std::unique_ptr<upgrade::Generation> make_successor(

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/os/listener.hpp"
 #include "common/supervisor/supervisor.hpp"
 
 namespace relaunch::supervisor {
@@ -21,14 +22,24 @@ Result<void> Supervisor::open_listener(const ListenerOption& option) {
              !claimed) {
     return claimed.error();
   }
-  tell_listener(observe::name::kListenerOpened,
-                text::cat(option.name, ' ', option.address));
+  tell_opened(option.name, option.address);
   return {};
 }
 
 void Supervisor::close_listener(const std::string& name) {
   listeners_.drop(name);
   tell_listener(observe::name::kListenerClosed, name);
+}
+
+// Where it really listens: the port may have been the system's choice.
+void Supervisor::tell_opened(const std::string& name,
+                             const std::string& asked) {
+  for (const auto& entry : listeners_.entries()) {
+    if (entry.item.name != name) continue;
+    const auto actual = os::local_address(entry.socket);
+    tell_listener(observe::name::kListenerOpened,
+                  text::cat(name, ' ', actual ? actual->text() : asked));
+  }
 }
 
 void Supervisor::tell_listener(std::string_view event, std::string which) {

@@ -22,6 +22,8 @@ Result<void> check_takeover(const Options& options,
   const auto entries = Journal{options.state_folder / "journal"}.read();
   if (entries.empty()) return no("the journal names no generation");
   for (const JournalEntry& entry : entries) {
+    // Who leaves may have left since that was written.
+    if (entry.role != Role::incumbent) continue;
     if (auto process = os::open_process_if(entry.pid, entry.identity);
         !process) {
       return process.error();

@@ -25,6 +25,15 @@ Error ended(const event::SuccessorGone& gone) {
   return {code, text::cat(code.message(), ": ", gone.status)};
 }
 
+/// An operator has asked for it, by an abort or a stop.
+Error stopped_by(const CoordinatorEvent& event) {
+  const std::error_code code = errc::stopped;
+  const bool aborted = as<event::AbortRequested>(event) != nullptr;
+  return {code, text::cat(code.message(), ": ",
+                          aborted ? "the upgrade was aborted"
+                                  : "the instance was told to stop")};
+}
+
 void add(CoordinatorActions& to, CoordinatorActions more) {
   to.insert(to.end(), more.begin(), more.end());
 }
@@ -157,7 +166,7 @@ CoordinatorActions Coordinator::in_building(const CoordinatorEvent& event) {
     return end_upgrade(expired_error(), false);
   }
   if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
-    return end_upgrade({errc::stopped, "upgrade abandoned"}, false);
+    return end_upgrade(stopped_by(event), false);
   }
   return {};
 }
@@ -182,14 +191,14 @@ CoordinatorActions Coordinator::in_staging(const CoordinatorEvent& event) {
     return end_upgrade(expired_error(), false);
   }
   if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
-    return end_upgrade({errc::stopped, "upgrade abandoned"}, false);
+    return end_upgrade(stopped_by(event), false);
   }
   return {};
 }
 
 CoordinatorActions Coordinator::in_launching(const CoordinatorEvent& event) {
   if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
-    note_failure({errc::stopped, "upgrade abandoned"}, false);
+    note_failure(stopped_by(event), false);
     return {};
   }
   const auto* launched = as<event::Launched>(event);
@@ -243,7 +252,7 @@ CoordinatorActions Coordinator::before_switch(const CoordinatorEvent& event) {
       return end_upgrade(expired_error(), true);
   }
   if (as<event::AbortRequested>(event) || as<event::StopRequested>(event)) {
-    return end_upgrade({errc::stopped, "upgrade abandoned"}, false);
+    return end_upgrade(stopped_by(event), false);
   }
   return {};
 }

@@ -57,6 +57,12 @@ void CoordinatorDriver::request(Order order, OnLine on_line, OnEnd on_end) {
                   text::cat(departures_.count(),
                             " older generations are still draining"));
   }
+  if (serves_already(order)) {
+    Outcome outcome = this->outcome(Outcome::Result::nothing_to_do);
+    outcome.phase = Phase::stage;
+    outcome.release = order.release->id;
+    return decline(on_end, outcome);
+  }
   const event::From from = begins_at(order);
   attempt_ = std::make_unique<Attempt>();
   attempt_->plan = context_.launched;
@@ -68,6 +74,18 @@ void CoordinatorDriver::request(Order order, OnLine on_line, OnEnd on_end) {
   attempt_->began = steady_clock::now();
   told_.began(attempt_->order.start);
   feed(event::Requested{from, host_.pid() == 0, attempt_->order.insists});
+}
+
+bool CoordinatorDriver::abort() {
+  const bool something = !idle() && !left();
+  feed(event::AbortRequested{});
+  return something;
+}
+
+bool CoordinatorDriver::serves_already(const Order& order) const {
+  return order.release && !order.release->id.empty() && !order.request.force &&
+         !order.arguments && order.release->id == context_.release &&
+         host_.pid() != 0;
 }
 
 event::From CoordinatorDriver::begins_at(const Order& order) const {
@@ -96,9 +114,7 @@ void CoordinatorDriver::note_phase() {
   if (!attempt_ || phase == Phase::idle) return;
   auto& phases = attempt_->phases;
   if (!phases.empty() && phases.back().phase == phase) return;
-  phases.push_back(
-      {phase, std::chrono::duration_cast<std::chrono::microseconds>(
-                  steady_clock::now() - attempt_->began)});
+  phases.push_back({phase, elapsed()});
   context_.board.change([&](Status& status) {
     status.phase = phase;
     status.phases = phases;
@@ -107,13 +123,22 @@ void CoordinatorDriver::note_phase() {
   context_.log_transition(LogLevel::info, "upgrade: phase=", to_string(phase));
 }
 
+std::chrono::microseconds CoordinatorDriver::elapsed() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+      steady_clock::now() - attempt_->began);
+}
+
+void CoordinatorDriver::decline(const OnEnd& on_end, const Outcome& outcome) {
+  told_.declined(outcome);
+  on_end(outcome);
+}
+
 void CoordinatorDriver::refuse(const OnEnd& on_end, std::error_code why,
                                std::string reason) {
   Outcome outcome = this->outcome(Outcome::Result::refused);
   outcome.code = why;
   outcome.reason = std::move(reason);
-  told_.refused(outcome);
-  on_end(outcome);
+  decline(on_end, outcome);
 }
 
 void CoordinatorDriver::run(const action::RefuseRequest& refusal) {
@@ -166,7 +191,12 @@ void CoordinatorDriver::run(const action::Launch&) {
   auto launched =
       attempt_->successor->launch(attempt_->release, attempt_->plan);
   if (launched) {
-    told_.launched(pid_of(*attempt_->successor), attempt_->release.id);
+    const auto pid = pid_of(*attempt_->successor);
+    context_.board.change([&](Status& status) {
+      status.successor_generation = context_.generation + 1;
+      status.successor_pid = pid;
+    });
+    told_.launched(pid, attempt_->release.id);
   }
   feed(event::Launched{launched ? std::optional<Error>{} : launched.error()});
 }
@@ -240,18 +270,17 @@ void CoordinatorDriver::run(const action::Commit&) {
 void CoordinatorDriver::run(const action::AnswerAndSucceed&) {
   // Whoever asked is answered before the drain, and is part of it.
   Outcome done = outcome(Outcome::Result::done);
-  done.phase = Phase::commit;
   done.serving_generation = context_.generation + 1;
   done.serving_pid = pid_of(*attempt_->successor);
   context_.log_transition(
       LogLevel::info, "upgrade committed: generation=", done.serving_generation,
       " pid=", done.serving_pid, " release=", done.release);
-  // A start is no upgrade.
-  if (!attempt_->order.start) {
-    context_.board.change([](Status& status) {
-      status.last_outcome = to_string(Outcome::Result::done);
-    });
-  }
+  context_.board.change([&](Status& status) {
+    status.phases = done.phases;
+    status.successor_generation = status.successor_pid = 0;
+    // A start is no upgrade.
+    if (!attempt_->order.start) status.last_outcome = to_string(done.result);
+  });
   answer(done);
   told_.ended(done);
   const std::shared_ptr<Attempt> ended = std::move(attempt_);
@@ -270,13 +299,18 @@ Outcome CoordinatorDriver::outcome(Outcome::Result result) const {
   outcome.result = result;
   const bool successor_serves =
       attempt_ && attempt_->successor && !machine_.holds_turn();
-  outcome.serving_generation = context_.generation + (successor_serves ? 1 : 0);
   outcome.serving_pid =
       successor_serves ? pid_of(*attempt_->successor) : host_.pid();
+  if (outcome.serving_pid != 0) {
+    outcome.serving_generation =
+        context_.generation + (successor_serves ? 1 : 0);
+  }
   if (!attempt_ || result == Outcome::Result::refused) return outcome;
   outcome.release = attempt_->release.id;
   outcome.build_output = attempt_->build_output;
   outcome.phases = attempt_->phases;
+  if (!outcome.phases.empty()) outcome.phase = outcome.phases.back().phase;
+  outcome.phases.push_back({Phase::done, elapsed()});
   if (const auto& failure = machine_.failure()) {
     outcome.phase = failure->phase;
     outcome.code = failure->error.code();
@@ -306,6 +340,8 @@ void CoordinatorDriver::end_attempt(const Outcome& outcome) {
                           text::printable(outcome.reason), '"');
   context_.board.change([&](Status& status) {
     status.phase = Phase::idle;
+    status.phases = outcome.phases;
+    status.successor_generation = status.successor_pid = 0;
     status.last_outcome =
         text::cat(to_string(outcome.result), outcome.reason.empty() ? "" : ": ",
                   outcome.reason);

@@ -58,7 +58,8 @@ class CoordinatorDriver {
   void request(Order order, OnLine on_line, OnEnd on_end);
   /// Answers that nothing was started.
   void refuse(const OnEnd& on_end, std::error_code why, std::string reason);
-  void abort() { feed(event::AbortRequested{}); }
+  /// False: nothing is under way.
+  bool abort();
   void stop() { feed(event::StopRequested{}); }
   void end_probation() { feed(event::ProbationEnded{}); }
   /// The process whose place the successor takes has ended.
@@ -85,6 +86,7 @@ class CoordinatorDriver {
 
   void feed(CoordinatorEvent event);
   void note_phase();
+  std::chrono::microseconds elapsed() const;
 
   void run(const action::StartBuild&);
   void run(const action::CancelBuild&);
@@ -110,6 +112,9 @@ class CoordinatorDriver {
   void run(const action::Arm&);
   void run(const action::Disarm&);
 
+  /// Nothing is started; it is told like the end of an upgrade.
+  void decline(const OnEnd& on_end, const Outcome& outcome);
+  bool serves_already(const Order& order) const;
   event::From begins_at(const Order& order) const;
   Outcome outcome(Outcome::Result result) const;
   void end_attempt(const Outcome& outcome);

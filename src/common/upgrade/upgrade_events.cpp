@@ -100,16 +100,17 @@ void UpgradeEvents::ended(const Outcome& outcome) {
   if (!kept) context_.log(LogLevel::warning, kept.error().text());
 }
 
-void UpgradeEvents::refused(const Outcome& outcome) {
-  observe::Event refused;
-  refused.name = name::kUpgradeEnded;
-  refused.level = LogLevel::warning;
-  refused.generation = outcome.serving_generation;
-  refused.pid = outcome.serving_pid;
-  refused.phase = to_string(Phase::idle);
-  refused.outcome = observe::outcome_name(outcome.result);
-  refused.message = outcome.reason;
-  context_.events.add(std::move(refused));
+void UpgradeEvents::declined(const Outcome& outcome) {
+  observe::Event declined;
+  declined.name = name::kUpgradeEnded;
+  declined.level = outcome.ok() ? LogLevel::info : LogLevel::warning;
+  declined.generation = outcome.serving_generation;
+  declined.pid = outcome.serving_pid;
+  declined.phase = to_string(outcome.phase);
+  declined.outcome = observe::outcome_name(outcome.result);
+  declined.release = outcome.release;
+  declined.message = outcome.reason;
+  context_.events.add(std::move(declined));
 }
 
 }  // namespace relaunch::upgrade

@@ -25,7 +25,7 @@ class UpgradeEvents {
   /// What the successor says, or its end.
   void seen(const CoordinatorEvent& event);
   void ended(const Outcome& outcome);
-  void refused(const Outcome& outcome);
+  void declined(const Outcome& outcome);
 
  private:
   observe::Event event(std::string_view name) const;

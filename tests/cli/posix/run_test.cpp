@@ -10,7 +10,7 @@ TEST_F(RunCommand, IsRefusedWithAProgramThatCannotRun) {
   write_file(text, "no program\n");
   const auto refused = ask({"run", "--", text::utf8(text)});
   EXPECT_EQ(refused.status.text(), "exit code 65") << refused.output;
-  EXPECT_THAT(refused.output, testing::HasSubstr("text is not executable"));
+  EXPECT_THAT(refused.output, testing::HasSubstr("text: Permission denied"));
 }
 
 // It has not been told anything, so it does nothing when it goes on.

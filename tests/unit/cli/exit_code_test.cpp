@@ -11,6 +11,7 @@ Outcome outcome(Outcome::Result result, std::error_code code = {}) {
   Outcome made;
   made.result = result;
   made.code = code;
+  made.serving_pid = 71;
   return made;
 }
 
@@ -42,6 +43,9 @@ TEST(ExitCodeTable, TellsHowAnUpgradeEnded) {
   EXPECT_EQ(number(outcome(failed, errc::artifact_missing)), 65);
   EXPECT_EQ(number(outcome(failed, errc::release_held)), 65);
   EXPECT_EQ(number(outcome(failed, errc::version_mismatch)), 76);
+  Outcome nobody = outcome(failed, errc::build_failed);
+  nobody.serving_pid = 0;
+  EXPECT_EQ(number(nobody), 70);
   EXPECT_EQ(number(outcome(rolled_back, errc::unhealthy)), 21);
   EXPECT_EQ(number(outcome(rolled_back, errc::artifact_missing)), 21);
 }

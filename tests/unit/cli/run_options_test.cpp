@@ -136,6 +136,12 @@ TEST(RunOptions, ThatContradictEachOtherAreRefusedInOneLine) {
       {{"--listen", "a=tcp://127.0.0.1:1", "--listen", "b=tcp://127.0.0.1:1"},
        "78: cannot use --listen: two listeners have the address"},
       {{"--env", "LISTEN_FDS=1"}, "78: cannot use --env 'LISTEN_FDS': "},
+      {{"--env", " =x"}, "64: cannot use --env ' ': a variable is"},
+      {{"--watchdog", "5s"}, "78: cannot use --watchdog without a --readiness"},
+      {{"--stop-signal", "INT"}, "78: cannot use --stop-signal without"},
+      {{"--readiness", "none", "--probe-variable", "PORT"},
+       "78: cannot use --probe-variable without a probe"},
+      {{"--metrics-file", "shop.txt"}, "78: cannot use --metrics-file "},
   };
   for (const auto& [words, line] : table) {
     std::vector<std::string> all = {"run"};

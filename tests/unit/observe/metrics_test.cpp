@@ -47,6 +47,7 @@ Event ended(std::string_view outcome, std::string_view phase) {
   Event event = named(name::kUpgradeEnded);
   event.outcome = outcome;
   event.phase = phase;
+  event.duration = 0ms;
   return event;
 }
 
@@ -62,6 +63,25 @@ TEST(Metrics, SayWhatIsTrueNow) {
         "relaunch_upgrade_in_progress{name=\"hello\"} 1\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+}
+
+TEST(Metrics, CountWhatWasDeclinedAndLeaveTheUpgradeUnderWayAlone) {
+  Metrics metrics;
+  metrics.add(named(name::kUpgradeStarted));
+  metrics.add(entered("build"));
+  Event declined = ended("refused", "idle");
+  declined.duration.reset();
+  metrics.add(declined);
+  Event done = ended("done", "build");
+  done.time += 5s;
+  done.duration = 42ms;
+  const std::string before = metrics.text(serving());
+  EXPECT_THAT(before, HasSubstr("outcome=\"refused\",phase=\"idle\"} 1\n"));
+  EXPECT_THAT(before, Not(HasSubstr("relaunch_last_upgrade_timestamp")));
+  metrics.add(done);
+  EXPECT_THAT(
+      metrics.text(serving()),
+      HasSubstr("_seconds_sum{name=\"hello\",phase=\"build\"} 0.042\n"));
 }
 
 TEST(Metrics, CountUpgradesByOutcomeAndPhaseFromZeroOn) {

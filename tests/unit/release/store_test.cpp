@@ -141,8 +141,8 @@ TEST_F(StoreTest, MissingArtifactIsNamed) {
   ASSERT_FALSE(release);
   EXPECT_EQ(release.error().code(), errc::artifact_missing);
   EXPECT_EQ(release.error().text(),
-            text::cat("the artifact is missing: ", folder_ / "nothing",
-                      " does not exist"));
+            text::cat("cannot stage ", folder_ / "nothing",
+                      ": it does not exist: bad artifact"));
 }
 
 TEST_F(StoreTest, MissingExecutableInAFolderIsNamed) {
@@ -151,7 +151,7 @@ TEST_F(StoreTest, MissingExecutableInAFolderIsNamed) {
   const auto release = store.stage({folder_ / "build", "server"}, kGoOn);
   ASSERT_FALSE(release);
   EXPECT_EQ(release.error().code(), errc::artifact_missing);
-  EXPECT_THAT(release.error().text(), HasSubstr("server does not exist"));
+  EXPECT_THAT(release.error().text(), HasSubstr("server: it does not exist"));
 }
 
 TEST_F(StoreTest, ArtifactThatCannotRunIsNamed) {
