@@ -1,5 +1,9 @@
 #include "relaunch/outcome.hpp"
 
+#include <algorithm>
+
+#include "common/base/outcome_name.hpp"
+
 namespace relaunch {
 
 std::string_view to_string(Phase phase) noexcept {
@@ -42,6 +46,12 @@ std::string_view to_string(Outcome::Result result) noexcept {
       return "refused";
   }
   return "unknown";
+}
+
+std::string outcome_name(Outcome::Result result) {
+  std::string name{to_string(result)};
+  std::ranges::replace(name, ' ', '_');
+  return name;
 }
 
 }  // namespace relaunch

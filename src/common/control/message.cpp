@@ -8,8 +8,8 @@
 #include <iterator>
 #include <limits>
 
+#include "common/base/outcome_name.hpp"
 #include "common/base/text.hpp"
-#include "common/observe/history.hpp"
 #include "common/protocol/outcome.hpp"
 
 namespace relaunch::control {
@@ -235,7 +235,7 @@ json::array to_json(const std::vector<PhaseTime>& phases) {
 json::object to_json(const Outcome& outcome) {
   json::object out;
   out["schema"] = kSchema;
-  out["outcome"] = observe::outcome_name(outcome.result);
+  out["outcome"] = outcome_name(outcome.result);
   out["phase"] = view(relaunch::to_string(outcome.phase));
   out["reason"] = text::valid_utf8(outcome.reason);
   if (outcome.code) write_error(out, Error{outcome.code, ""});

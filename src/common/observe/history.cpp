@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "common/base/outcome_name.hpp"
 #include "common/base/text.hpp"
 #include "common/observe/event.hpp"
 #include "common/observe/json_reader.hpp"
@@ -65,12 +66,6 @@ std::optional<HistoryEntry> entry_in(std::string_view line) {
 }
 
 }  // namespace
-
-std::string outcome_name(Outcome::Result result) {
-  std::string name{to_string(result)};
-  std::ranges::replace(name, ' ', '_');
-  return name;
-}
 
 HistoryEntry history_entry(std::uint64_t upgrade, const Outcome& outcome,
                            Milliseconds took) {

@@ -38,9 +38,6 @@ struct HistoryEntry {
   std::vector<PhaseDuration> phases;
 };
 
-/// The outcome as events, metrics and JSON name it: no blank in it.
-std::string outcome_name(Outcome::Result result);
-
 /// `took`: from the request to the end.
 HistoryEntry history_entry(std::uint64_t upgrade, const Outcome& outcome,
                            std::chrono::milliseconds took);

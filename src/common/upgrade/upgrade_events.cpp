@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/outcome_name.hpp"
+
 namespace relaunch::upgrade {
 
 using std::chrono::duration_cast;
@@ -85,7 +87,7 @@ void UpgradeEvents::ended(const Outcome& outcome) {
   ended.generation = outcome.serving_generation;
   ended.pid = outcome.serving_pid;
   ended.phase = to_string(outcome.phase);
-  ended.outcome = observe::outcome_name(outcome.result);
+  ended.outcome = outcome_name(outcome.result);
   ended.release = outcome.release;
   ended.message = outcome.reason;
   ended.duration = took;
@@ -107,7 +109,7 @@ void UpgradeEvents::declined(const Outcome& outcome) {
   declined.generation = outcome.serving_generation;
   declined.pid = outcome.serving_pid;
   declined.phase = to_string(outcome.phase);
-  declined.outcome = observe::outcome_name(outcome.result);
+  declined.outcome = outcome_name(outcome.result);
   declined.release = outcome.release;
   declined.message = outcome.reason;
   context_.events.add(std::move(declined));
