@@ -112,11 +112,10 @@ void serve(const Options& options) {
 
   const auto listener = listen(*upgrader, options.listen);
   Server server(io, *upgrader, listener,
-                {options.token, options.access_log, log});
+                {options.token, options.access_log, true, log});
   upgrader->on_health([&server] { return healthy(server.answered()); });
-  upgrader->on_drain([&server](const relaunch::Drain& drain) {
-    server.drain(drain.deadline());
-  });
+  upgrader->on_drain(
+      [&server](const relaunch::Drain& drain) { server.drain(drain); });
   upgrader->ready();
 
   const auto status = upgrader->status();

@@ -4,17 +4,20 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "relaunch/asio.hpp"
 
 namespace hello {
 
@@ -27,13 +30,26 @@ inline constexpr auto kTuple =
 
 class Connection {
  public:
-  explicit Connection(boost::asio::ip::tcp::socket socket);
+  /// `unread`: of what is to be read, the first bytes.
+  explicit Connection(relaunch::asio::Stream stream, std::string unread = {});
 
   bool peer_is_loopback() const { return peer_is_loopback_; }
 
+  /// read() was interrupted: nothing of a request has come.
+  static constexpr unsigned kInterrupted = 1;
   /// 200 if `request` is whole; another status to refuse it with; 0 if the
   /// client is gone or silent, and nobody would read an answer.
   boost::asio::awaitable<unsigned> read(Request& request);
+
+  /// Ends a read() that waits for a request.
+  void interrupt();
+
+  /// Between two requests: true if the successor goes on with it. Otherwise it
+  /// is as it was, and is not asked for again.
+  boost::asio::awaitable<bool> hand_over(const relaunch::Drain& drain,
+                                         std::string name);
+  /// Nobody has refused it yet.
+  bool may_cross() const { return may_cross_; }
 
   /// False if it could not be sent. `head_only`: without the body.
   boost::asio::awaitable<bool> write(Response& response, bool head_only);
@@ -58,12 +74,22 @@ class Connection {
   bool given_up() const { return given_up_; }
 
  private:
-  boost::beast::tcp_stream stream_;
+  /// What is under way by then fails: the stream is closed.
+  void expires_after(std::chrono::milliseconds time);
+  void expires_never();
+
+  relaunch::asio::Stream stream_;
   boost::beast::flat_buffer buffer_;
+  boost::asio::steady_timer deadline_;
+  /// Of the deadline that counts; shared with the timer's handlers.
+  std::shared_ptr<std::uint64_t> armed_ = std::make_shared<std::uint64_t>(0);
+  boost::asio::cancellation_signal interruption_;
   /// Cancelled when there is news.
   std::shared_ptr<boost::asio::steady_timer> news_;
   bool peer_is_loopback_ = false;
   bool chunked_ = false;
+  bool interrupted_ = false;
+  bool may_cross_ = true;
   bool given_up_ = false;
 };
 

@@ -60,13 +60,15 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
       : io(io_),
         upgrader(upgrader_),
         options(std::move(options_)),
+        name(listener.name()),
         generation(std::to_string(upgrader.status().generation)),
         acceptor(std::in_place, io, listener),
         room(io),
         drain_timer(io) {}
 
   net::awaitable<void> accept_all();
-  net::awaitable<void> converse(tcp::socket socket);
+  net::awaitable<void> converse(relaunch::asio::Stream stream,
+                                std::string unread);
   net::awaitable<bool> answer(Connection& connection, const Request& request);
   net::awaitable<bool> send(Connection& connection, const Answer& answer,
                             const Request& request, bool keep_alive);
@@ -80,6 +82,11 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
                                 const Request& request) const;
   Response make_response(const Answer& answer, const Request& request,
                          bool keep_alive) const;
+  /// The next request may come to this connection, here or elsewhere.
+  bool goes_on(const Connection& connection, const Request& request) const {
+    return request.keep_alive() &&
+           (!draining || (draining->has_successor() && connection.may_cross()));
+  }
   void enter(Connection& connection);
   void leave(Connection& connection);
   void await_drain_deadline();
@@ -90,11 +97,13 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
   net::io_context& io;
   relaunch::Upgrader& upgrader;
   const ServerOptions options;
+  const std::string name;
   const std::string generation;
   std::optional<relaunch::asio::Acceptor> acceptor;
   std::set<Connection*> connections;
   net::steady_timer room;  ///< cancelled when a connection has ended
   net::steady_timer drain_timer;
+  std::optional<relaunch::Drain> draining;
   std::optional<steady_clock::time_point> leave_at;  ///< draining
   std::uint64_t answered = 0;
 };
@@ -134,7 +143,9 @@ net::awaitable<void> Server::Impl::accept_all() {
     auto [error, socket] = co_await acceptor->async_accept(kTuple);
     if (error == net::error::operation_aborted) co_return;
     if (!error) {
-      net::co_spawn(io, converse(std::move(socket)), net::detached);
+      boost::system::error_code ignored;
+      socket.set_option(tcp::no_delay(true), ignored);
+      net::co_spawn(io, converse(std::move(socket), {}), net::detached);
       continue;
     }
     log(relaunch::LogLevel::warning,
@@ -144,15 +155,21 @@ net::awaitable<void> Server::Impl::accept_all() {
   }
 }
 
-net::awaitable<void> Server::Impl::converse(tcp::socket socket) {
+net::awaitable<void> Server::Impl::converse(relaunch::asio::Stream stream,
+                                            std::string unread) {
   const auto self = shared_from_this();
-  Connection connection(std::move(socket));
+  Connection connection(std::move(stream), std::move(unread));
   const Presence presence(*this, connection);
   bool keep_alive = true;
   while (keep_alive) {
+    if (draining && connection.may_cross()) {
+      const bool crossed = co_await connection.hand_over(*draining, name);
+      if (crossed) co_return;
+    }
     Request request;
     Answer refusal;
     refusal.status = co_await connection.read(request);
+    if (refusal.status == Connection::kInterrupted) continue;
     if (refusal.status == 0) co_return;
     if (refusal.status == 200) {
       keep_alive = co_await answer(connection, request);
@@ -177,7 +194,8 @@ net::awaitable<bool> Server::Impl::answer(Connection& connection,
     if (!refusal && path == "/abort") {
       upgrader.abort();
       answer.body = "abandoned, if an update was under way\n";
-      co_return co_await send(connection, answer, request, !leave_at);
+      co_return co_await send(connection, answer, request,
+                              goes_on(connection, request));
     }
     if (!refusal && wanted) {
       co_await stream_update(connection, request, *wanted);
@@ -192,8 +210,8 @@ net::awaitable<bool> Server::Impl::answer(Connection& connection,
   } else {
     answer = route(request, path);
   }
-  // In the drain this is the one more answer that a connection gets.
-  const bool keep_alive = request.keep_alive() && !leave_at;
+  // In the drain this is the one more answer that a connection gets here.
+  const bool keep_alive = goes_on(connection, request);
   co_return co_await send(connection, answer, request, keep_alive);
 }
 
@@ -347,6 +365,17 @@ Server::Server(net::io_context& io, relaunch::Upgrader& upgrader,
     : impl_(
           std::make_shared<Impl>(io, upgrader, listener, std::move(options))) {
   net::co_spawn(io, impl_->accept_all(), net::detached);
+  if (!impl_->options.takes_connections) return;
+  relaunch::asio::on_connection(
+      upgrader, impl_->name, io.get_executor(),
+      [weak = std::weak_ptr(impl_)](relaunch::asio::TakenStream taken) {
+        const auto impl = weak.lock();
+        if (!impl) return;
+        net::co_spawn(
+            impl->io,
+            impl->converse(std::move(taken.stream), std::move(taken.unread)),
+            net::detached);
+      });
 }
 
 // Coroutines may live as long as the context; the acceptor must not.
@@ -355,11 +384,14 @@ Server::~Server() { impl_->acceptor.reset(); }
 
 std::uint64_t Server::answered() const { return impl_->answered; }
 
-void Server::drain(steady_clock::time_point deadline) {
+void Server::drain(const relaunch::Drain& drain) {
   const auto now = steady_clock::now();
+  const auto deadline = drain.deadline();
+  impl_->draining = drain;
   const steady_clock::duration margin = std::min<steady_clock::duration>(
       milliseconds(250), (deadline - now) / 10);
   impl_->leave_at = std::max(now, deadline - margin);
+  for (Connection* each : impl_->connections) each->interrupt();
   if (!impl_->connections.empty()) impl_->await_drain_deadline();
 }
 

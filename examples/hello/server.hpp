@@ -19,6 +19,8 @@ namespace hello {
 struct ServerOptions {
   std::string token;
   bool access_log = false;
+  /// Connections of the generation before, under the listener's name.
+  bool takes_connections = true;
   relaunch::LogSink log;
 };
 
@@ -35,10 +37,12 @@ class Server {
   /// Requests that were answered.
   std::uint64_t answered() const;
 
-  /// Every connection gets one more answer, which says `Connection: close`.
-  /// What is left shortly before the deadline is closed unasked, so that this
-  /// process has ended by itself before anybody must end it.
-  void drain(std::chrono::steady_clock::time_point deadline);
+  /// Connections cross to the successor between two requests, so that their
+  /// clients notice nothing. One that it does not take gets one more answer,
+  /// which says `Connection: close`. What is left shortly before the deadline
+  /// is closed unasked, so that this process has ended by itself before anybody
+  /// must end it.
+  void drain(const relaunch::Drain& drain);
 
  private:
   struct Impl;

@@ -23,6 +23,8 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -31,6 +33,7 @@
 #include "relaunch/upgrader.hpp"
 
 #include RELAUNCH_ASIO_ACCEPTOR
+#include RELAUNCH_ASIO_STREAM
 
 namespace relaunch::asio {
 
@@ -302,5 +305,123 @@ class Acceptor {
  private:
   std::shared_ptr<detail::AcceptState> state_;
 };
+
+namespace detail {
+
+using HandOverSignature = void(boost::system::error_code, Stream);
+
+/// A stream on its way to the library, and back if nobody takes it.
+struct Giving {
+  Giving(const Drain& drain_, std::string name_, Stream stream_,
+         std::string state, std::string unread)
+      : drain(drain_),
+        name(std::move(name_)),
+        work(stream_.get_executor()),
+        stream(std::move(stream_)),
+        connection(stream.take_socket(), std::move(state), std::move(unread)) {}
+
+  Drain drain;
+  std::string name;
+  boost::asio::executor_work_guard<boost::asio::any_io_executor> work;
+  GivenStream stream;
+  Connection connection;
+};
+
+/// With whoever waits for the answer.
+struct Given : Giving {
+  // The handler is never assigned: Boost 1.81's assignment calls itself.
+  Given(Giving giving,
+        boost::asio::any_completion_handler<HandOverSignature> handler_)
+      : Giving(std::move(giving)), handler(std::move(handler_)) {}
+
+  static void finish(const std::shared_ptr<Given>& given,
+                     const std::optional<Error>& error, native_socket socket) {
+    boost::system::error_code code;
+    if (error) code = error->code();
+    const auto executor = given->work.get_executor();
+    boost::asio::post(executor, [given, executor, code, socket] {
+      const auto where =
+          boost::asio::get_associated_executor(given->handler, executor);
+      Stream back = code ? given->stream.restore(socket) : Stream(executor);
+      given->work.reset();
+      boost::asio::dispatch(where, [handler = std::move(given->handler), code,
+                                    back = std::move(back)]() mutable {
+        std::move(handler)(code, std::move(back));
+      });
+    });
+  }
+
+  boost::asio::any_completion_handler<HandOverSignature> handler;
+};
+
+}  // namespace detail
+
+/// Drain::hand_over for a stream: void(error_code, Stream).
+///
+/// Everything that was pending on the stream has been cancelled and has ended;
+/// what a read has brought meanwhile is in `unread`, what is not written yet is
+/// in `state`. A write that was cancelled cannot be handed over on Windows,
+/// since nobody knows how much of it was sent.
+///
+/// Completes on the stream's executor with
+/// - no error, and a closed stream: the successor goes on with it.
+/// - the errors of Drain::hand_over, and the stream as it was: it is to be
+///   served to its end here.
+template <boost::asio::completion_token_for<detail::HandOverSignature> Token>
+auto async_hand_over(const Drain& drain, std::string name, Stream stream,
+                     std::string state, std::string unread, Token&& token) {
+  using Giving = detail::Giving;
+  return boost::asio::async_initiate<Token, detail::HandOverSignature>(
+      [](auto handler, Giving giving) {
+        const auto given = std::make_shared<detail::Given>(std::move(giving),
+                                                           std::move(handler));
+        given->drain.hand_over(
+            std::move(given->name), std::move(given->connection),
+            [given](const std::optional<Error>& error, Connection back) {
+              detail::Given::finish(given, error, back.release());
+            });
+      },
+      token,
+      Giving(drain, std::move(name), std::move(stream), std::move(state),
+             std::move(unread)));
+}
+
+/// A connection that came from the incumbent, and what it brought.
+struct TakenStream {
+  Stream stream;
+  std::string state;
+  std::string unread;  ///< the first bytes of what is to be read
+};
+
+/// Upgrader::on_connection with streams, which run on `executor`, where `take`
+/// is called too. One that cannot be opened there is closed.
+inline void on_connection(Upgrader& upgrader, std::string_view name,
+                          boost::asio::any_io_executor executor,
+                          std::function<void(TakenStream)> take,
+                          std::size_t limit = SIZE_MAX) {
+  upgrader.on_connection(
+      name,
+      [executor = std::move(executor),
+       take = std::move(take)](Connection connection) {
+        boost::system::error_code failure;
+        Stream stream =
+            detail::adopt_stream(executor, connection.socket(), failure);
+        if (failure) return;
+        connection.release();
+        boost::asio::post(
+            executor, [take, taken = TakenStream{
+                                 std::move(stream), std::move(connection.state),
+                                 std::move(connection.unread)}]() mutable {
+              take(std::move(taken));
+            });
+      },
+      limit);
+}
+
+/// Where the peer of a stream is. Errors: it is not connected, not by TCP.
+inline boost::asio::ip::tcp::endpoint remote_endpoint(
+    Stream& stream, boost::system::error_code& failure) {
+  return detail::remote_endpoint(stream.native_handle(), failure);
+}
 
 }  // namespace relaunch::asio

@@ -9,15 +9,18 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "relaunch/connection.hpp"
 #include "relaunch/error.hpp"
 #include "relaunch/export.hpp"
 #include "relaunch/listener.hpp"
@@ -135,6 +138,42 @@ class RELAUNCH_EXPORT Drain {
  public:
   /// When what is left must be given up.
   std::chrono::steady_clock::time_point deadline() const;
+
+  /// There is one that can be asked to go on with connections; not so when
+  /// this generation stops for good, or when the successor knows nothing of
+  /// relaunch.
+  bool has_successor() const;
+
+  /// How it ended: no error, or why the connection comes back.
+  using OnHandedOver = std::function<void(std::optional<Error>, Connection)>;
+
+  /// The successor goes on with this connection, for whose peer nothing
+  /// changes: no byte is lost, repeated or out of order. Nothing may read from
+  /// the socket or write to it any more, in any process; what was read on the
+  /// way is the connection's `unread`, what was not written yet belongs to its
+  /// state. Any thread.
+  ///
+  /// @param name    Who takes it: Upgrader::on_connection in the successor.
+  /// @param on_end  Once, on the library's thread; must neither block nor
+  ///                throw. Without an error the successor has it, and it is
+  ///                closed here. Otherwise it comes back as it was, to be
+  ///                served to its end:
+  ///                errc::handover_refused  there is no successor, or it does
+  ///                                        not take this one
+  ///                errc::invalid_argument  no connected stream socket, a
+  ///                                        malformed name, or more than
+  ///                                        256 KiB of state and unread bytes
+  ///                errc::channel_lost      the successor cannot be reached
+  ///                errc::stopped           the Upgrader is gone
+  ///                a system error          this socket cannot be given away
+  ///
+  /// Windows: a socket that is or was on a completion port (any that Asio
+  /// used) stays tied to it, so the successor must drive it by overlapped calls
+  /// whose event has the low bit set: relaunch::asio::Stream does.
+  /// https://learn.microsoft.com/windows/win32/fileio/i-o-completion-ports
+  void hand_over(std::string name, Connection connection,
+                 OnHandedOver on_end) const;
+
   struct Impl;
   explicit Drain(std::shared_ptr<Impl> impl);
 
@@ -195,6 +234,15 @@ class RELAUNCH_EXPORT Upgrader {
   /// Is this generation fit to serve? Asked of a successor when it is ready
   /// and again in probation. Must not block.
   void on_health(std::function<bool()> callback);
+
+  /// Before ready(). Takes what the incumbent hands over under this name, after
+  /// the commit. `take` runs where callbacks run; it must not throw. At most
+  /// `limit` connections in the life of this generation; what is more, and what
+  /// nobody takes, stays with the incumbent.
+  /// Throws Error: the name is malformed or taken already.
+  void on_connection(std::string_view name,
+                     std::function<void(Connection)> take,
+                     std::size_t limit = SIZE_MAX);
 
   /// This generation has initialised. A first generation accepts now; a
   /// successor when it gets the turn. Listeners that the incumbent gave and

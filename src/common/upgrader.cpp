@@ -325,6 +325,13 @@ void Upgrader::on_health(std::function<bool()> callback) {
   impl_->self.set_on_health(std::move(callback));
 }
 
+void Upgrader::on_connection(std::string_view name,
+                             std::function<void(Connection)> take,
+                             std::size_t limit) {
+  check_or_throw(
+      impl_->self.set_on_connection(std::string{name}, std::move(take), limit));
+}
+
 void Upgrader::ready() {
   impl_->context.mailbox->post([impl = impl_.get()] { impl->ready(); });
 }

@@ -50,9 +50,12 @@ bool is_part_of(const boost::json::value& written,
 
 }  // namespace
 
-// The bytes are the head of a frame.
+// The bytes are the head of a frame, and behind a zero its body.
 void check_messages(std::string_view bytes) {
   Frame frame;
+  const std::size_t end = bytes.find('\0');
+  if (end != bytes.npos) frame.body = bytes.substr(end + 1);
+  bytes = bytes.substr(0, end);
   frame.head = bytes;
   const auto message = read_with_right_handles(frame);
   if (!message) return;

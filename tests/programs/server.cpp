@@ -141,7 +141,7 @@ class Application {
     upgrader_.on_drain([this](Drain drain) {
       say("draining");
       tell_signals("draining");
-      for (auto& server : servers_) server->drain(drain.deadline());
+      for (auto& server : servers_) server->drain(drain);
       if (find(recipe, "stuck_drain") == nullptr) never_ending_.reset();
     });
     become_ready();
@@ -160,7 +160,10 @@ class Application {
     say("listening " + name + ' ' + listener.address());
     servers_.push_back(std::make_unique<hello::Server>(
         io_, upgrader_, listener,
-        hello::ServerOptions{{}, false, [](LogLevel, std::string_view) {}}));
+        hello::ServerOptions{{},
+                             false,
+                             find(recipe, "takes_no_connections") == nullptr,
+                             [](LogLevel, std::string_view) {}}));
   }
 
   void become_ready() {

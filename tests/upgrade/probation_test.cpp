@@ -108,11 +108,37 @@ TEST(Drain, RequestThatHadBegunIsAnsweredByWhomItBeganWith) {
   connection.send_bytes("st: 127.0.0.1\r\n\r\n", kStepDeadline).value();
   const HttpAnswer answer = connection.receive(kStepDeadline).value();
   EXPECT_EQ(answer.body, "one\n");
-  EXPECT_FALSE(answer.keep_alive);
+  // Then it crosses.
+  EXPECT_TRUE(answer.keep_alive);
   EXPECT_TRUE(server.wait_alone(2)) << server.process().output();
+  connection
+      .send_bytes("GET /hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                  kStepDeadline)
+      .value();
+  EXPECT_EQ(connection.receive(kStepDeadline).value().body, "two\n");
 }
 
-TEST(Drain, IdleConnectionGetsOneMoreAnswer) {
+TEST(Drain, IdleConnectionCrossesToTheSuccessor) {
+  ServerUnderTest server;
+  HttpRequest request;
+  request.path = "/hello";
+  request.keep_alive = true;
+  auto connection = HttpConnection::open(server.port(), kStepDeadline).value();
+  connection.send(request, kStepDeadline).value();
+  EXPECT_EQ(connection.receive(kStepDeadline).value().body, "one\n");
+  for (const std::string generation : {"2", "3"}) {
+    EXPECT_THAT(server.update_to({{"greeting", generation}}).outcome,
+                StartsWith("done generation=" + generation));
+    EXPECT_TRUE(server.wait_alone(std::stoul(generation)))
+        << server.process().output();
+    connection.send(request, kStepDeadline).value();
+    const HttpAnswer answer = connection.receive(kStepDeadline).value();
+    EXPECT_EQ(answer.body, generation + "\n");
+    EXPECT_TRUE(answer.keep_alive);
+  }
+}
+
+TEST(Drain, IdleConnectionThatNobodyTakesGetsOneMoreAnswer) {
   ServerUnderTest server;
   HttpRequest request;
   request.path = "/hello";
@@ -120,8 +146,10 @@ TEST(Drain, IdleConnectionGetsOneMoreAnswer) {
   auto connection = HttpConnection::open(server.port(), kStepDeadline).value();
   connection.send(request, kStepDeadline).value();
   EXPECT_TRUE(connection.receive(kStepDeadline).value().keep_alive);
-  EXPECT_THAT(server.update_to({{"greeting", "two"}}).outcome,
-              StartsWith("done generation=2"));
+  EXPECT_THAT(
+      server.update_to({{"greeting", "two"}, {"takes_no_connections", "1"}})
+          .outcome,
+      StartsWith("done generation=2"));
   ASSERT_TRUE(server.process().wait_for_line("draining", kStepDeadline));
   connection.send(request, kStepDeadline).value();
   const HttpAnswer last = connection.receive(kStepDeadline).value();
@@ -140,8 +168,10 @@ TEST(Drain, IdleConnectionIsClosedUnaskedOnlyAtTheDeadline) {
   connection.send(request, kStepDeadline).value();
   EXPECT_TRUE(connection.receive(kStepDeadline).value().keep_alive);
   const auto began = std::chrono::steady_clock::now();
-  EXPECT_THAT(server.update_to({{"greeting", "two"}}).outcome,
-              StartsWith("done generation=2"));
+  EXPECT_THAT(
+      server.update_to({{"greeting", "two"}, {"takes_no_connections", "1"}})
+          .outcome,
+      StartsWith("done generation=2"));
   EXPECT_TRUE(connection.wait_closed(kStepDeadline).has_value());
   EXPECT_GE(std::chrono::steady_clock::now() - began,
             std::chrono::milliseconds{1250});

@@ -273,6 +273,20 @@ void GenerationLink::send_batch(std::size_t batch) {
   send(listeners, std::move(handles));
 }
 
+// Without it the upgrade is as good as one without connections.
+void GenerationLink::introduce(os::Handle end,
+                               std::shared_ptr<os::Process> other, bool gives) {
+  const auto sent = std::make_shared<os::Handle>(std::move(end));
+  channel_->send(protocol::to_frame(protocol::Peer{other->id(), gives}),
+                 {os::SendHandle{sent->get()}, os::SendHandle{other->handle()}},
+                 [this, sent, other](const std::optional<Error>& error) {
+                   if (!error) return;
+                   context_.log(
+                       LogLevel::warning,
+                       "connections are not handed over: ", error->text());
+                 });
+}
+
 void GenerationLink::ask_health() { send(protocol::AskHealth{++question_}); }
 
 void GenerationLink::give_turn() { send(protocol::Turn{}); }

@@ -54,6 +54,8 @@ class GenerationLink : public upgrade::Generation {
   const std::shared_ptr<os::Process>& process() const override {
     return process_;
   }
+  void introduce(os::Handle end, std::shared_ptr<os::Process> other,
+                 bool gives) override;
   void kill() override;
   void stop_watching() override { end_.stop_watching(); }
   void mute() override { muted_ = true; }

@@ -20,6 +20,9 @@
 // channel.receive  recvmsg, the read from the pipe
 // handle.give      sendmsg with handles, WSADuplicateSocketW, DuplicateHandle
 // handle.take      handles are lost on arrival, WSASocketW
+// connections.give before a batch of connections is sent
+// connections.take before the successor says that it has one
+// connections.own  after that, before it touches them
 // listener.open    socket
 // process.launch   clone, CreateProcessW
 // process.open     pidfd_open, OpenProcess

@@ -26,13 +26,21 @@ constexpr std::size_t kMaxNameBytes = 255;
 
 /// In the order of Message's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
-    "hello",           "adopted",       "failed",       "ready",
-    "extend_ready",    "health",        "serving",      "stop_requested",
-    "abort_requested", "end_probation", "committed",    "leave",
-    "welcome",         "listeners",     "ask_health",   "give_back",
-    "commit",          "turn",          "opened",       "upgrade_requested",
-    "pause",           "drain",         "upgrade_line", "upgrade_ended",
-    "report",          "rejoin",        "rejoined"};
+    "hello",           "adopted",
+    "failed",          "ready",
+    "extend_ready",    "health",
+    "serving",         "stop_requested",
+    "abort_requested", "end_probation",
+    "committed",       "leave",
+    "welcome",         "listeners",
+    "ask_health",      "give_back",
+    "commit",          "turn",
+    "opened",          "upgrade_requested",
+    "pause",           "drain",
+    "upgrade_line",    "upgrade_ended",
+    "report",          "rejoin",
+    "rejoined",        "peer",
+    "connections",     "connections_taken"};
 
 // The keys of each message, once for both directions. `self` is const when it
 // is written.
@@ -137,6 +145,27 @@ RELAUNCH_KEYS(Rejoin) {
   visitor("listeners", self.listeners);
 }
 RELAUNCH_KEYS(Rejoined) { visitor("pid", self.pid); }
+RELAUNCH_KEYS(Peer) {
+  visitor("pid", self.pid);
+  visitor("gives", self.gives);
+}
+RELAUNCH_KEYS(ConnectionItem) {
+  visitor("name", self.name);
+  visitor("state_bytes", self.state_bytes);
+  visitor("unread_bytes", self.unread_bytes);
+}
+RELAUNCH_KEYS(Connections) {
+  visitor("batch", self.batch);
+  visitor("items", self.items);
+}
+RELAUNCH_KEYS(RefusedItem) {
+  visitor("index", self.index);
+  visitor("reason", self.reason);
+}
+RELAUNCH_KEYS(ConnectionsTaken) {
+  visitor("batch", self.batch);
+  visitor("refused", self.refused);
+}
 
 #undef RELAUNCH_KEYS
 
@@ -318,6 +347,9 @@ std::size_t handles_of(const Message& message) {
   }
   const auto* opened = std::get_if<Opened>(&message);
   if (opened != nullptr) return opened->items.size();
+  const auto* connections = std::get_if<Connections>(&message);
+  if (connections != nullptr) return connections->items.size();
+  if (std::get_if<Peer>(&message)) return 2;
   return std::get_if<Pause>(&message) || std::get_if<Rejoined>(&message) ? 1
                                                                          : 0;
 }
@@ -326,6 +358,7 @@ std::size_t handles_of(const Message& message) {
 template <typename Some>
 auto body_of(Some& message) -> decltype(&std::get<UpgradeLine>(message).line) {
   if (auto* line = std::get_if<UpgradeLine>(&message)) return &line->line;
+  if (auto* given = std::get_if<Connections>(&message)) return &given->bytes;
   auto* ended = std::get_if<UpgradeEnded>(&message);
   return ended == nullptr ? nullptr : &ended->build_output;
 }
@@ -344,6 +377,8 @@ Result<void> check_content(const Message& message, std::size_t handles) {
     for (const auto& item : listeners->items) names.push_back(item.name);
   } else if (const auto* opened = std::get_if<Opened>(&message)) {
     for (const auto& item : opened->items) names.push_back(item.name);
+  } else if (const auto* given = std::get_if<Connections>(&message)) {
+    for (const auto& item : given->items) names.push_back(item.name);
   } else if (const auto* pause = std::get_if<Pause>(&message)) {
     names.assign(pause->except.begin(), pause->except.end());
   }
@@ -355,6 +390,27 @@ Result<void> check_content(const Message& message, std::size_t handles) {
   if (failed && failed->reason.size() > kMaxReasonBytes) {
     return malformed(type, text::cat("its reason has ", failed->reason.size(),
                                      " bytes, the limit is ", kMaxReasonBytes));
+  }
+  return {};
+}
+
+/// What is said of the body must be true of it.
+Result<void> check_sizes(const Message& message) {
+  const auto* given = std::get_if<Connections>(&message);
+  if (given == nullptr) return {};
+  std::size_t all = 0;
+  for (const auto& item : given->items) {
+    const std::size_t bytes =
+        std::size_t{item.state_bytes} + std::size_t{item.unread_bytes};
+    if (bytes > kMaxConnectionBytes) {
+      return malformed("connections", "an item has too many bytes");
+    }
+    all += bytes;
+  }
+  if (all != given->bytes.size()) {
+    return malformed("connections",
+                     text::cat("its items have ", all, " bytes, its body has ",
+                               given->bytes.size()));
   }
   return {};
 }
@@ -422,6 +478,7 @@ Result<Message> from_frame(const Frame& frame) {
     return fine.error();
   }
   if (auto* body = body_of(message)) *body = frame.body;
+  if (const auto fine = check_sizes(message); !fine) return fine.error();
   return message;
 }
 

@@ -168,6 +168,15 @@ struct Commit {
   bool operator==(const Commit&) const = default;
 };
 
+/// How an incumbent and its successor reach each other, whoever coordinates:
+/// each gets one end of a fresh link. Handles: that end, and the other's
+/// process.
+struct Peer {
+  std::uint32_t pid = 0;
+  bool gives = false;  ///< the receiver is the incumbent of the two
+  bool operator==(const Peer&) const = default;
+};
+
 // Supervisor to generation
 // -----------------------------------------------------
 
@@ -224,12 +233,46 @@ struct Turn {
   bool operator==(const Turn&) const = default;
 };
 
+// On the link between the two peers, in the incumbent's drain -----------------
+
+/// A live connection. What it brings is in the message's `bytes`, item by item:
+/// its state, then what was read of it and not consumed.
+struct ConnectionItem {
+  std::string name;
+  std::uint32_t state_bytes = 0;
+  std::uint32_t unread_bytes = 0;
+  bool operator==(const ConnectionItem&) const = default;
+};
+inline constexpr std::size_t kMaxConnectionsPerFrame = 64;
+/// Of one connection, its state and what was read together.
+inline constexpr std::size_t kMaxConnectionBytes = 256 * 1024;
+
+/// Incumbent to successor; one handle (a socket) for each item, in order.
+struct Connections {
+  std::uint32_t batch = 0;
+  std::vector<ConnectionItem> items;
+  std::string bytes;  ///< the body
+  bool operator==(const Connections&) const = default;
+};
+struct RefusedItem {
+  std::uint32_t index = 0;
+  std::string reason;
+  bool operator==(const RefusedItem&) const = default;
+};
+/// Successor to incumbent: all of the batch but these are its own now. It
+/// touches none of them before this has been sent.
+struct ConnectionsTaken {
+  std::uint32_t batch = 0;
+  std::vector<RefusedItem> refused;
+  bool operator==(const ConnectionsTaken&) const = default;
+};
+
 using Message =
     std::variant<Hello, Adopted, Failed, Ready, ExtendReady, Health, Serving,
                  StopRequested, AbortRequested, EndProbation, Committed, Leave,
                  Welcome, Listeners, AskHealth, GiveBack, Commit, Turn, Opened,
                  UpgradeRequested, Pause, DrainNow, UpgradeLine, UpgradeEnded,
-                 Report, Rejoin, Rejoined>;
+                 Report, Rejoin, Rejoined, Peer, Connections, ConnectionsTaken>;
 
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/supervisor/options.hpp"
@@ -52,6 +53,10 @@ class ProbedGeneration final : public upgrade::Generation {
   void resume() override { inner_->resume(); }
   void drain(std::chrono::milliseconds drain) override { inner_->drain(drain); }
   void report(const Status& status) override { inner_->report(status); }
+  void introduce(os::Handle end, std::shared_ptr<os::Process> other,
+                 bool gives) override {
+    inner_->introduce(std::move(end), std::move(other), gives);
+  }
   const std::shared_ptr<os::Process>& process() const override {
     return inner_->process();
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/handover/generation_link.hpp"
+#include "common/os/channel.hpp"
 #include "common/os/fault.hpp"
 #include "common/supervisor/foreign_generation.hpp"
 #include "common/supervisor/probed_generation.hpp"
@@ -45,6 +46,17 @@ std::unique_ptr<upgrade::Generation> Supervisor::make_successor(
   if (!is_probe(options_.foreign.health)) return link(std::move(tell));
   return std::make_unique<ProbedGeneration>(context_, options_, link,
                                             std::move(tell));
+}
+
+void Supervisor::introduce(upgrade::Generation& successor) {
+  if (!incumbent_) return;
+  auto link = os::make_channel_pair();
+  if (!link) {
+    return context_.log(LogLevel::warning, "connections are not handed over: ",
+                        link.error().text());
+  }
+  incumbent_->introduce(std::move(link->ours), successor.process(), true);
+  successor.introduce(std::move(link->theirs), incumbent_->process(), false);
 }
 
 void Supervisor::pause(const upgrade::Generation& successor,

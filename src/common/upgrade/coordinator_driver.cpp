@@ -203,6 +203,7 @@ void CoordinatorDriver::run(const action::Launch&) {
 
 void CoordinatorDriver::run(const action::Welcome&) {
   attempt_->successor->welcome();
+  host_.introduce(*attempt_->successor);
 }
 
 void CoordinatorDriver::run(const action::AskHealth&) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/handover/listeners.hpp"
+#include "common/os/handle.hpp"
 #include "common/os/process.hpp"
 #include "common/release/store.hpp"
 #include "common/upgrade/coordinator.hpp"
@@ -82,6 +83,12 @@ class Generation {
 
   // At any time.
 
+  /// One end of a fresh link to `other`, to whom it gives (as the incumbent) or
+  /// from whom it takes what lives behind the listeners. One that does not
+  /// embed the library has no use for it.
+  virtual void introduce(os::Handle /*end*/,
+                         std::shared_ptr<os::Process> /*other*/,
+                         bool /*gives*/) {}
   /// Shared with whoever watches it leave; none before it was launched.
   virtual const std::shared_ptr<os::Process>& process() const = 0;
   /// Asks nothing and returns at once.

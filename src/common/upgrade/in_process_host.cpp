@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/handover/generation_link.hpp"
+#include "common/os/channel.hpp"
 
 namespace relaunch::upgrade {
 
@@ -15,6 +16,20 @@ std::unique_ptr<Generation> InProcessHost::make_successor(
     Generation::Tell tell) {
   return std::make_unique<handover::GenerationLink>(
       context_, self_.listeners(), departures_, std::move(tell));
+}
+
+void InProcessHost::introduce(Generation& successor) {
+  auto link = os::make_channel_pair();
+  auto own = os::own_process_handle();
+  if (!link || !own) {
+    return context_.log(LogLevel::warning, "connections are not handed over: ",
+                        (link ? own.error() : link.error()).text());
+  }
+  self_.give_to(std::move(link->ours), successor.process());
+  successor.introduce(
+      std::move(link->theirs),
+      std::make_shared<os::Process>(std::move(*own), os::own_process_id()),
+      false);
 }
 
 void InProcessHost::pause(const Generation& successor,

@@ -100,6 +100,9 @@ void SuccessorDriver::on(const protocol::Message& message,
   if (const auto* listeners = std::get_if<Listeners>(&message)) {
     return on_listeners(*listeners, received);
   }
+  if (const auto* peer = std::get_if<Peer>(&message)) {
+    return on_peer(*peer, received);
+  }
   if (const auto* ask = std::get_if<AskHealth>(&message)) {
     return answer_health(ask->question);
   }
@@ -176,6 +179,23 @@ void SuccessorDriver::on_listeners(const protocol::Listeners& listeners,
   if (!listeners.last) return;
   feed(event::AllAdopted{});
   settle_listeners({});
+}
+
+void SuccessorDriver::on_peer(const protocol::Peer& peer,
+                              os::Received& received) {
+  auto* end = std::get_if<os::Handle>(&received.handles.front());
+  auto* process = std::get_if<os::Handle>(&received.handles.back());
+  if (!end || !process) {
+    return feed(event::CannotAdopt{
+        Error{errc::malformed_frame, "a peer came without its handles"}});
+  }
+  const auto other =
+      std::make_shared<os::Process>(std::move(*process), peer.pid);
+  if (peer.gives) {
+    self_.give_to(std::move(*end), other);
+  } else {
+    self_.take_from(std::move(*end), other);
+  }
 }
 
 void SuccessorDriver::answer_health(std::uint32_t question) {
@@ -298,6 +318,7 @@ void SuccessorDriver::run(const action::RecordAlone&) {
 
 void SuccessorDriver::run(const action::Stay& stay) {
   os::set_fault_role("incumbent");
+  self_.stay();
   context_.log(LogLevel::info, "committed: generation=", context_.generation,
                " release=", context_.release);
   for (auto& leaver : std::exchange(leaving_, {})) {

@@ -91,6 +91,7 @@ class SuccessorDriver {
   void on_welcome(const protocol::Welcome& welcome, os::Received& received);
   void on_listeners(const protocol::Listeners& listeners,
                     os::Received& received);
+  void on_peer(const protocol::Peer& peer, os::Received& received);
   void answer_health(std::uint32_t question);
 
   // Under a supervisor (successor_supervised.cpp).

@@ -109,6 +109,15 @@ std::vector<Golden> golden_messages() {
        R"({"type":"rejoin","generation":4,"release":"abc",)"
        R"("committed":true,"has_turn":false,"listeners":2})"},
       {Rejoined{71}, R"({"type":"rejoined","pid":71})", 1},
+      {Peer{71, true}, R"({"type":"peer","pid":71,"gives":true})", 2},
+      {Connections{3, {{"chat", 0, 0}, {"http", 0, 0}}, ""},
+       R"({"type":"connections","batch":3,"items":[)"
+       R"({"name":"chat","state_bytes":0,"unread_bytes":0},)"
+       R"({"name":"http","state_bytes":0,"unread_bytes":0}]})",
+       2},
+      {ConnectionsTaken{3, {{1, "nobody takes it"}}},
+       R"({"type":"connections_taken","batch":3,"refused":[)"
+       R"({"index":1,"reason":"nobody takes it"}]})"},
       {Report{"idle", {}, "done", "generation 1 (pid 5) left after 3 ms"},
        R"({"type":"report","phase":"idle","phases":[],"last_outcome":"done",)"
        R"("last_departure":"generation 1 (pid 5) left after 3 ms"})"},
@@ -159,6 +168,31 @@ TEST(Message, WhatABuildPrintedTravelsAsTheBody) {
     const auto back = from_frame(to_frame(message));
     ASSERT_TRUE(back) << back.error().text();
     EXPECT_EQ(*back, message);
+  }
+}
+
+TEST(Message, BytesOfConnectionsTravelAsTheBody) {
+  const Message message = Connections{0,
+                                      {{"chat", 2, 1}, {"chat", 0, 3}},
+                                      std::string("st\xff"
+                                                  "u\0v",
+                                                  6)};
+  const auto back = from_frame(to_frame(message));
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(*back, message);
+}
+
+TEST(Message, ConnectionsWhoseBytesDoNotFitAreRefused) {
+  const std::uint32_t many = kMaxConnectionBytes;
+  for (const Message& message :
+       {Message{Connections{0, {{"chat", 2, 1}}, "st"}},
+        Message{Connections{0, {{"chat", 0, 1}}, "st"}},
+        Message{Connections{0, {{"a:b", 0, 0}}, ""}},
+        Message{
+            Connections{0, {{"chat", many, 1}}, std::string(many + 1, 'x')}},
+        Message{Connections{
+            0, {{"chat", ~std::uint32_t{}, ~std::uint32_t{}}}, ""}}}) {
+    EXPECT_EQ(code_of(to_frame(message)), errc::malformed_frame);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <future>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace relaunch::supervisor {
 namespace {
@@ -15,6 +16,7 @@ constexpr std::chrono::seconds kPatience{20};
 /// A stream that somebody reads, or not.
 struct Stream {
   bool write(std::string_view lines) {
+    if (!std::exchange(has_begun, true)) begun.set_value();
     open.wait();
     const std::lock_guard lock{mutex};
     text += lines;
@@ -27,6 +29,8 @@ struct Stream {
   LineWriter::Write writer() {
     return [this](std::string_view lines) { return write(lines); };
   }
+  std::promise<void> begun;  ///< the first call has come
+  bool has_begun = false;
   std::promise<void> opener;
   std::shared_future<void> open = opener.get_future().share();
   std::mutex mutex;
@@ -56,6 +60,10 @@ TEST(LineWriter, NeverWaitsForAStreamThatStandsStillAndTellsWhatWasLost) {
   Stream stream;
   LineWriter writer{stream.writer()};
   const std::string line(9'999, 'x');
+  writer.write("first\n");
+  // From here on nobody takes what waits.
+  ASSERT_EQ(stream.begun.get_future().wait_for(kPatience),
+            std::future_status::ready);
   for (int i = 0; i < 1'000; ++i) writer.write(line + "\n");
   EXPECT_TRUE(writer.is_full());
   EXPECT_FALSE(writer.flush(1ms));
