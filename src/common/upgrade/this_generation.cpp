@@ -175,7 +175,11 @@ void ThisGeneration::give_to(os::Handle end,
       [this](const protocol::Message& message, std::vector<os::Incoming>) {
         on_answer(message);
       },
-      [this](const Error& error) { giving_->connections.lost(error); });
+      [this](const Error& error) {
+        giving_->connections.lost(error);
+        // Not from within its own callback; its handles must not stay.
+        context_.mailbox->post([lost = std::shared_ptr(std::move(giving_))] {});
+      });
 }
 
 void ThisGeneration::on_answer(const protocol::Message& message) {
@@ -216,7 +220,9 @@ void ThisGeneration::take_from(os::Handle end,
         on_gift(message, std::move(handles));
       },
       // What it has not said to be ours comes back to it.
-      [](const Error&) {});
+      [this](const Error&) {
+        context_.mailbox->post([lost = std::shared_ptr(std::move(taking_))] {});
+      });
 }
 
 void ThisGeneration::on_gift(const protocol::Message& message,
