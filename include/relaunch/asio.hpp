@@ -421,7 +421,17 @@ inline void on_connection(Upgrader& upgrader, std::string_view name,
 /// Where the peer of a stream is. Errors: it is not connected, not by TCP.
 inline boost::asio::ip::tcp::endpoint remote_endpoint(
     Stream& stream, boost::system::error_code& failure) {
-  return detail::remote_endpoint(stream.native_handle(), failure);
+  boost::asio::ip::tcp::endpoint peer;
+  auto size = static_cast<socklen_t>(peer.capacity());
+  failure = {};
+  if (::getpeername(stream.native_handle(), peer.data(), &size) != 0) {
+    failure = detail::last_socket_error();
+    return {};
+  }
+  const int family = peer.data()->sa_family;
+  if (family == AF_INET || family == AF_INET6) return peer;
+  failure = boost::asio::error::address_family_not_supported;
+  return {};
 }
 
 }  // namespace relaunch::asio

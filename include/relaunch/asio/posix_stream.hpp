@@ -6,9 +6,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 #include <cerrno>
 #include <utility>
@@ -23,6 +21,10 @@ using Stream = boost::asio::generic::stream_protocol::socket;
 
 namespace detail {
 
+inline boost::system::error_code last_socket_error() {
+  return {errno, boost::system::system_category()};
+}
+
 /// Takes the socket over, unless it fails.
 inline Stream adopt_stream(const boost::asio::any_io_executor& executor,
                            native_socket socket,
@@ -31,7 +33,7 @@ inline Stream adopt_stream(const boost::asio::any_io_executor& executor,
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    failure.assign(errno, boost::system::system_category());
+    failure = last_socket_error();
     return stream;
   }
   const bool is_local = name.ss_family == AF_UNIX;
@@ -39,23 +41,6 @@ inline Stream adopt_stream(const boost::asio::any_io_executor& executor,
                     name.ss_family, is_local ? 0 : IPPROTO_TCP),
                 socket, failure);
   return stream;
-}
-
-inline boost::asio::ip::tcp::endpoint remote_endpoint(
-    native_socket socket, boost::system::error_code& failure) {
-  boost::asio::ip::tcp::endpoint peer;
-  auto size = static_cast<socklen_t>(peer.capacity());
-  if (::getpeername(socket, peer.data(), &size) != 0) {
-    failure.assign(errno, boost::system::system_category());
-    return {};
-  }
-  const int family = peer.data()->sa_family;
-  if (family != AF_INET && family != AF_INET6) {
-    failure = boost::asio::error::address_family_not_supported;
-    return {};
-  }
-  failure = {};
-  return peer;
 }
 
 /// The socket of a stream that is to be handed over, and the way back.

@@ -14,7 +14,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/windows/object_handle.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -31,40 +31,66 @@ namespace relaunch::asio {
 
 namespace detail {
 
+/// As Asio translates them.
+inline boost::system::error_code last_socket_error() {
+  const int code = ::WSAGetLastError();
+  if (code == ERROR_NETNAME_DELETED) {
+    return boost::asio::error::connection_reset;
+  }
+  if (code == ERROR_PORT_UNREACHABLE) {
+    return boost::asio::error::connection_refused;
+  }
+  return {code, boost::system::system_category()};
+}
+
 /// One direction of a stream: what the system writes to until a call has ended.
 /// Windows: the low bit of the event keeps the call away from the completion
 /// port to which its socket may be tied, in this process or in another.
 /// https://learn.microsoft.com/windows/win32/api/ioapiset/nf-ioapiset-getqueuedcompletionstatus
+///
+/// One wait serves all calls, in the system's own waiting thread: a wait for
+/// each would need a thread of the pool for each that ends.
 class StreamCall {
  public:
   static constexpr std::size_t kMaxBuffers = 16;
 
   explicit StreamCall(boost::asio::any_io_executor executor)
-      : event(std::move(executor)), overlapped_(new OVERLAPPED{}) {}
+      : executor_(std::move(executor)), overlapped_(new OVERLAPPED{}) {}
   StreamCall(const StreamCall&) = delete;
   StreamCall& operator=(const StreamCall&) = delete;
+  ~StreamCall() {
+    stop_watching();
+    if (event_ != nullptr) ::CloseHandle(event_);
+  }
 
-  /// Before each call. False: there is no event.
-  OVERLAPPED* begin(boost::system::error_code& failure) {
-    if (!event.is_open()) {
-      const HANDLE made = ::CreateEventW(nullptr, TRUE, FALSE, nullptr);
-      if (made == nullptr) {
-        failure.assign(static_cast<int>(::GetLastError()),
-                       boost::system::system_category());
-        return nullptr;
-      }
-      event.assign(made, failure);
-      if (failure) {
-        ::CloseHandle(made);
-        return nullptr;
-      }
+  /// Before each call.
+  boost::system::error_code prepare() {
+    refused_ = {};
+    if (watch_ == nullptr && !start_watching()) {
+      return {static_cast<int>(::GetLastError()),
+              boost::system::system_category()};
     }
-    const HANDLE handle = event.native_handle();
-    ::ResetEvent(handle);
     *overlapped_ = OVERLAPPED{};
     overlapped_->hEvent =
-        reinterpret_cast<HANDLE>(reinterpret_cast<std::uintptr_t>(handle) | 1);
-    return overlapped_.get();
+        reinterpret_cast<HANDLE>(reinterpret_cast<std::uintptr_t>(event_) | 1);
+    return {};
+  }
+
+  /// Hands the call to the system: `issue(OVERLAPPED*)` says why it does not
+  /// take it. `ended` once, by the executor, and only then may reap() be
+  /// called. The context owns it meanwhile, and may destroy it.
+  template <typename Issue, typename Ended>
+  void begin(Issue issue, Ended ended) {
+    pending = true;
+    // A call may have ended before its function returns.
+    ending_ = std::make_shared<boost::asio::steady_timer>(
+        executor_, boost::asio::steady_timer::time_point::max());
+    ending_->async_wait(std::move(ended));
+    if (const boost::system::error_code refused = issue(overlapped_.get())) {
+      pending = false;
+      refused_ = refused;
+      ending_.reset();
+    }
   }
 
   void cancel(SOCKET socket) {
@@ -76,46 +102,66 @@ class StreamCall {
 
   /// How the call ended.
   boost::system::error_code reap(SOCKET socket, std::size_t& bytes) {
+    bytes = 0;
+    if (refused_) return refused_;
     pending = false;
     DWORD moved = 0;
     DWORD flags = 0;
     const bool fine = ::WSAGetOverlappedResult(socket, overlapped_.get(),
                                                &moved, FALSE, &flags) != 0;
     bytes = moved;
-    return fine ? boost::system::error_code() : last_error();
+    return fine ? boost::system::error_code() : last_socket_error();
   }
 
   /// Nobody will reap it: it must not write to memory that is gone.
   void abandon(SOCKET socket) {
     constexpr DWORD kPatienceMs = 1000;
     if (!pending) return;
+    stop_watching();
     cancel(socket);
     pending = false;
-    if (::WaitForSingleObject(event.native_handle(), kPatienceMs) !=
-        WAIT_OBJECT_0) {
+    if (!HasOverlappedIoCompleted(overlapped_.get()) &&
+        ::WaitForSingleObject(event_, kPatienceMs) != WAIT_OBJECT_0) {
       static_cast<void>(overlapped_.release());  // the system may still write
+      overlapped_.reset(new OVERLAPPED{});
     }
   }
 
-  static boost::system::error_code last_error() {
-    const int code = ::WSAGetLastError();
-    // As Asio translates them.
-    if (code == ERROR_NETNAME_DELETED) {
-      return boost::asio::error::connection_reset;
-    }
-    if (code == ERROR_PORT_UNREACHABLE) {
-      return boost::asio::error::connection_refused;
-    }
-    return {code, boost::system::system_category()};
-  }
-
-  boost::asio::windows::object_handle event;  // manual reset
   std::uint64_t number = 0;  ///< of the call that was begun last
   bool pending = false;
   bool cancelled = false;
 
  private:
+  bool start_watching() {
+    if (event_ == nullptr) {
+      event_ = ::CreateEventW(nullptr, FALSE, FALSE, nullptr);
+    }
+    // The callback posts and does nothing else: short enough for that thread.
+    // https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-registerwaitforsingleobject
+    return event_ != nullptr &&
+           ::RegisterWaitForSingleObject(&watch_, event_, &signalled, this,
+                                         INFINITE, WT_EXECUTEINWAITTHREAD) != 0;
+  }
+  /// The callback does not run afterwards.
+  void stop_watching() {
+    const HANDLE watch = std::exchange(watch_, nullptr);
+    if (watch != nullptr) ::UnregisterWaitEx(watch, INVALID_HANDLE_VALUE);
+  }
+  static void CALLBACK signalled(void* self, BOOLEAN) noexcept {
+    auto& call = *static_cast<StreamCall*>(self);
+    boost::asio::post(
+        call.executor_,
+        [ending = std::move(call.ending_)]() mutable { ending.reset(); });
+  }
+
+  boost::asio::any_io_executor executor_;
   std::unique_ptr<OVERLAPPED> overlapped_;
+  HANDLE event_ = nullptr;  ///< auto reset
+  HANDLE watch_ = nullptr;
+  /// Never expires. Its end is the end of the call, so that who waits belongs
+  /// to the context, like all that Asio runs.
+  std::shared_ptr<boost::asio::steady_timer> ending_;
+  boost::system::error_code refused_;
 };
 
 /// What a Stream and its pending calls share.
@@ -232,7 +278,7 @@ class Stream {
   void shutdown(shutdown_type what, boost::system::error_code& failure) {
     failure = {};
     if (::shutdown(state_->socket, static_cast<int>(what)) != 0) {
-      failure = detail::StreamCall::last_error();
+      failure = detail::last_socket_error();
     }
   }
 
@@ -315,53 +361,50 @@ class Stream {
   static void issue(const std::shared_ptr<State>& state, Call State::*call,
                     const Pieces& pieces, Handler handler) {
     Call& mine = (*state).*call;
-    error_code failure;
-    if (!state->is_open()) failure = boost::asio::error::bad_descriptor;
-    OVERLAPPED* const overlapped = failure ? nullptr : mine.begin(failure);
-    const bool nothing = pieces.bytes == 0;
-    if (!failure && !nothing) {
-      failure = hand_to_system(*state, call, pieces, overlapped);
-    }
     const auto where =
         boost::asio::get_associated_executor(handler, state->executor);
-    if (failure || nothing) {
+    error_code failure;
+    if (!state->is_open()) {
+      failure = boost::asio::error::bad_descriptor;
+    } else if (pieces.bytes > 0) {
+      failure = mine.prepare();
+    }
+    if (failure || pieces.bytes == 0) {
       return boost::asio::post(
           where, [failure, handler = std::move(handler)]() mutable {
             std::move(handler)(failure, 0);
           });
     }
-    mine.pending = true;
-    mine.event.async_wait(boost::asio::bind_executor(
-        where, [handler = std::move(handler), pieces,
-                guard = detail::CallGuard(state, call),
-                call](error_code wait_failure) mutable {
-          end(std::move(guard), call, pieces, std::move(handler), wait_failure);
-        }));
+    mine.begin(
+        [socket = state->socket, reads = call == &State::read,
+         pieces](OVERLAPPED* overlapped) {
+          return hand_to_system(socket, reads, pieces, overlapped);
+        },
+        boost::asio::bind_executor(
+            where,
+            [handler = std::move(handler), pieces,
+             guard = detail::CallGuard(state, call), call](error_code) mutable {
+              end(std::move(guard), call, pieces, std::move(handler));
+            }));
   }
 
-  static error_code hand_to_system(const State& state, Call State::*call,
-                                   Pieces pieces, OVERLAPPED* overlapped) {
+  static error_code hand_to_system(SOCKET socket, bool reads, Pieces pieces,
+                                   OVERLAPPED* overlapped) {
     DWORD flags = 0;
-    const int failed =
-        call == &State::read
-            ? ::WSARecv(state.socket, pieces.all.data(), pieces.count, nullptr,
-                        &flags, overlapped, nullptr)
-            : ::WSASend(state.socket, pieces.all.data(), pieces.count, nullptr,
-                        0, overlapped, nullptr);
+    const int failed = reads
+                           ? ::WSARecv(socket, pieces.all.data(), pieces.count,
+                                       nullptr, &flags, overlapped, nullptr)
+                           : ::WSASend(socket, pieces.all.data(), pieces.count,
+                                       nullptr, 0, overlapped, nullptr);
     if (failed == 0 || ::WSAGetLastError() == WSA_IO_PENDING) return {};
-    return Call::last_error();
+    return detail::last_socket_error();
   }
 
   template <typename Handler>
   static void end(detail::CallGuard guard, Call State::*call,
-                  const Pieces& pieces, Handler handler,
-                  error_code wait_failure) {
+                  const Pieces& pieces, Handler handler) {
     const auto state = guard.dismiss();
     Call& mine = (*state).*call;
-    if (wait_failure) {
-      mine.abandon(state->socket);
-      return std::move(handler)(wait_failure, 0);
-    }
     std::size_t bytes = 0;
     error_code failure = mine.reap(state->socket, bytes);
     if (!state->is_open()) failure = boost::asio::error::operation_aborted;
@@ -386,23 +429,6 @@ inline Stream adopt_stream(const boost::asio::any_io_executor& executor,
                            boost::system::error_code& failure) {
   failure = {};
   return Stream(executor, socket);
-}
-
-inline boost::asio::ip::tcp::endpoint remote_endpoint(
-    native_socket socket, boost::system::error_code& failure) {
-  boost::asio::ip::tcp::endpoint peer;
-  auto size = static_cast<int>(peer.capacity());
-  if (::getpeername(socket, peer.data(), &size) != 0) {
-    failure = StreamCall::last_error();
-    return {};
-  }
-  const int family = peer.data()->sa_family;
-  if (family != AF_INET && family != AF_INET6) {
-    failure = boost::asio::error::address_family_not_supported;
-    return {};
-  }
-  failure = {};
-  return peer;
 }
 
 /// The socket of a stream that is to be handed over, and the way back. The
