@@ -1,28 +1,23 @@
 #include "common/os/connection.hpp"
 
-#include "common/base/text.hpp"
 #include "win32/win32.hpp"
 
 namespace relaunch::os {
 
-Result<void> check_connected(native_socket socket) {
-  const auto refused = [](std::string_view why) {
-    return Error{errc::invalid_argument,
-                 text::cat("cannot hand a connection over: ", why)};
-  };
+SocketType socket_type(native_socket socket) {
   DWORD type = 0;
   int size = sizeof type;
   if (getsockopt(socket, SOL_SOCKET, SO_TYPE, reinterpret_cast<char*>(&type),
                  &size) != 0) {
-    return refused("it is no socket");
+    return SocketType::none;
   }
-  if (type != SOCK_STREAM) return refused("it is no stream socket");
+  return type == SOCK_STREAM ? SocketType::stream : SocketType::other;
+}
+
+bool has_peer(native_socket socket) {
   sockaddr_storage peer{};
-  size = sizeof peer;
-  if (getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
-    return refused("it is not connected");
-  }
-  return {};
+  int size = sizeof peer;
+  return getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
 }
 
 }  // namespace relaunch::os

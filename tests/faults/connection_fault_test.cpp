@@ -1,10 +1,10 @@
 // A fault while connections cross: each is served by exactly one afterwards, or
 // closed, and the next upgrade works.
-#include <algorithm>
+#include <memory>
 
-#include "common/os/system.hpp"
 #include "faults/fault_fixture.hpp"
 #include "faults/fault_rows.hpp"
+#include "support/kept_client.hpp"
 #include "support/system_facts.hpp"
 
 namespace relaunch::test {
@@ -19,17 +19,18 @@ struct Row {
   std::string where;
   std::string order;
   Heard heard = Heard::the_end;
-  std::uint32_t serving = 2;
+  bool supervised = false;
 };
 
 std::ostream& operator<<(std::ostream& out, const Row& row) {
-  return out << row.where << ' ' << row.order.substr(0, row.order.find(' '));
+  return out << row.where << ' ' << row.order.substr(0, row.order.find(' '))
+             << (row.supervised ? " supervised" : "");
 }
 
 std::vector<Row> rows() {
   const std::string error =
       "error " + std::to_string(error_number(Lack::handles));
-  return {
+  const std::vector<Row> once{
       // From its commit on the successor has the role of an incumbent.
       {"leaving.connections.give", "kill", Heard::the_end},
       {"leaving.connections.give", "hang", Heard::the_end},
@@ -37,22 +38,23 @@ std::vector<Row> rows() {
       {"leaving.handle.give", error, Heard::one_of_them},
       {"incumbent.handle.take", error, Heard::the_old_one},
   };
+  std::vector<Row> rows = once;
+  for (Row row : once) {
+    row.supervised = true;
+    rows.push_back(row);
+  }
+  return rows;
 }
 
 class ConnectionFault : public testing::TestWithParam<Row> {};
 
 TEST_P(ConnectionFault, LeavesEachToOne) {
   const Row& row = GetParam();
-  ServerUnderTest server({.settings = {{"drain", "2000"}, {"grace", "200"}}});
-  HttpRequest request;
-  request.path = "/hello";
-  request.keep_alive = true;
-  std::vector<HttpConnection> clients;
+  ServerUnderTest server({.settings = {{"drain", "2000"}, {"grace", "200"}},
+                          .supervised = row.supervised});
+  std::vector<std::unique_ptr<KeptClient>> clients;
   for (int i = 0; i < 5; ++i) {
-    clients.push_back(
-        HttpConnection::open(server.port(), kStepDeadline).value());
-    clients.back().send(request, kStepDeadline).value();
-    ASSERT_EQ(clients.back().receive(kStepDeadline).value().body, "one\n");
+    clients.push_back(std::make_unique<KeptClient>(server));
   }
   auto update = server.begin_update({{"greeting", "two"}}, "linked");
   // The successor has its listeners by then: no other handle crosses.
@@ -68,12 +70,8 @@ TEST_P(ConnectionFault, LeavesEachToOne) {
     (void)server.hello();
   }
   ASSERT_TRUE(server.struck(row.where)) << server.process().output();
-  for (auto& client : clients) {
-    std::string body = "the end";
-    if (client.send(request, kStepDeadline)) {
-      const auto answer = client.receive(kStepDeadline);
-      if (answer) body = answer->body;
-    }
+  for (const auto& client : clients) {
+    const std::string body = client->hear();
     const bool answered = body == "one\n" || body == "two\n";
     EXPECT_TRUE(row.heard == Heard::one_of_them ? answered
                 : row.heard == Heard::the_end   ? body == "the end"
@@ -91,34 +89,43 @@ INSTANTIATE_TEST_SUITE_P(Each, ConnectionFault, testing::ValuesIn(rows()),
 
 // The successor ends when it has them and has not said so, or has just said
 // so: they are whole with the one that offered them, or closed.
-TEST(ConnectionFaultOfTheSuccessor, LeavesEachToTheOtherOrNobody) {
-  for (const char* where :
-       {"incumbent.connections.take", "incumbent.connections.own"}) {
-    ServerUnderTest server({.settings = {{"drain", "5000"}}});
-    HttpRequest request;
-    request.path = "/hello";
-    request.keep_alive = true;
-    auto client = HttpConnection::open(server.port(), kStepDeadline).value();
-    client.send(request, kStepDeadline).value();
-    ASSERT_EQ(client.receive(kStepDeadline).value().body, "one\n");
-    auto update = server.begin_update({{"greeting", "two"}}, "linked");
-    ASSERT_TRUE(
-        server.process().wait_for_line("phase=probation", kStepDeadline));
-    server.arm(where, "kill");
-    (void)update.get();
-    const auto newest = server.process().processes().back();
-    ASSERT_TRUE(server.process().wait_gone(newest, kStepDeadline));
-    std::string body = "the end";
-    if (client.send(request, kStepDeadline)) {
-      const auto answer = client.receive(kStepDeadline);
-      if (answer) body = answer->body;
-    }
-    EXPECT_EQ(body,
-              std::string_view{where}.ends_with("take") ? "one\n" : "the end")
-        << where << '\n'
-        << server.process().output();
-  }
+struct End {
+  std::string where;
+  std::string heard;
+  bool supervised = false;
+};
+
+std::ostream& operator<<(std::ostream& out, const End& end) {
+  return out << end.where << (end.supervised ? " supervised" : "");
 }
+
+class ConnectionFaultOfTheSuccessor : public testing::TestWithParam<End> {};
+
+TEST_P(ConnectionFaultOfTheSuccessor, LeavesEachToTheOtherOrNobody) {
+  const End& end = GetParam();
+  ServerUnderTest server(
+      {.settings = {{"drain", "5000"}}, .supervised = end.supervised});
+  KeptClient client(server);
+  auto update = server.begin_update({{"greeting", "two"}}, "linked");
+  ASSERT_TRUE(server.process().wait_for_line("phase=probation", kStepDeadline));
+  server.arm(end.where, "kill");
+  (void)update.get();
+  const auto newest = server.process().processes().back();
+  ASSERT_TRUE(server.process().wait_gone(newest, kStepDeadline));
+  EXPECT_EQ(client.hear(), end.heard) << server.process().output();
+  // Without a supervisor nobody is left who accepts.
+  if (!end.supervised) return;
+  EXPECT_TRUE(server.wait_alone(3)) << server.process().output();
+  expect_next_upgrade_works(server, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, ConnectionFaultOfTheSuccessor,
+    testing::Values(End{"incumbent.connections.take", "one\n"},
+                    End{"incumbent.connections.take", "one\n", true},
+                    End{"incumbent.connections.own", "the end"},
+                    End{"incumbent.connections.own", "the end", true}),
+    row_name<End>);
 
 }  // namespace
 }  // namespace relaunch::test

@@ -1,5 +1,6 @@
 // After the switch an upgrade can still be taken back; it costs at most the
 // requests that the successor had taken.
+#include "support/kept_client.hpp"
 #include "upgrade/upgrade_fixture.hpp"
 
 namespace relaunch::test {
@@ -120,19 +121,13 @@ TEST(Drain, RequestThatHadBegunIsAnsweredByWhomItBeganWith) {
 
 TEST(Drain, IdleConnectionCrossesToTheSuccessor) {
   ServerUnderTest server;
-  HttpRequest request;
-  request.path = "/hello";
-  request.keep_alive = true;
-  auto connection = HttpConnection::open(server.port(), kStepDeadline).value();
-  connection.send(request, kStepDeadline).value();
-  EXPECT_EQ(connection.receive(kStepDeadline).value().body, "one\n");
+  KeptClient client(server);
   for (const std::string generation : {"2", "3"}) {
     EXPECT_THAT(server.update_to({{"greeting", generation}}).outcome,
                 StartsWith("done generation=" + generation));
     EXPECT_TRUE(server.wait_alone(std::stoul(generation)))
         << server.process().output();
-    connection.send(request, kStepDeadline).value();
-    const HttpAnswer answer = connection.receive(kStepDeadline).value();
+    const HttpAnswer answer = client.ask();
     EXPECT_EQ(answer.body, generation + "\n");
     EXPECT_TRUE(answer.keep_alive);
   }
@@ -140,39 +135,28 @@ TEST(Drain, IdleConnectionCrossesToTheSuccessor) {
 
 TEST(Drain, IdleConnectionThatNobodyTakesGetsOneMoreAnswer) {
   ServerUnderTest server;
-  HttpRequest request;
-  request.path = "/hello";
-  request.keep_alive = true;
-  auto connection = HttpConnection::open(server.port(), kStepDeadline).value();
-  connection.send(request, kStepDeadline).value();
-  EXPECT_TRUE(connection.receive(kStepDeadline).value().keep_alive);
+  KeptClient client(server);
   EXPECT_THAT(
       server.update_to({{"greeting", "two"}, {"takes_no_connections", "1"}})
           .outcome,
       StartsWith("done generation=2"));
   ASSERT_TRUE(server.process().wait_for_line("draining", kStepDeadline));
-  connection.send(request, kStepDeadline).value();
-  const HttpAnswer last = connection.receive(kStepDeadline).value();
+  const HttpAnswer last = client.ask();
   EXPECT_EQ(last.body, "one\n");
   EXPECT_FALSE(last.keep_alive);
-  EXPECT_TRUE(connection.wait_closed(kStepDeadline).has_value());
+  EXPECT_TRUE(client.wait_closed());
   EXPECT_TRUE(server.wait_alone(2)) << server.process().output();
 }
 
 TEST(Drain, IdleConnectionIsClosedUnaskedOnlyAtTheDeadline) {
   ServerUnderTest server({.settings = {{"drain", "1500"}}});
-  HttpRequest request;
-  request.path = "/hello";
-  request.keep_alive = true;
-  auto connection = HttpConnection::open(server.port(), kStepDeadline).value();
-  connection.send(request, kStepDeadline).value();
-  EXPECT_TRUE(connection.receive(kStepDeadline).value().keep_alive);
+  KeptClient client(server);
   const auto began = std::chrono::steady_clock::now();
   EXPECT_THAT(
       server.update_to({{"greeting", "two"}, {"takes_no_connections", "1"}})
           .outcome,
       StartsWith("done generation=2"));
-  EXPECT_TRUE(connection.wait_closed(kStepDeadline).has_value());
+  EXPECT_TRUE(client.wait_closed());
   EXPECT_GE(std::chrono::steady_clock::now() - began,
             std::chrono::milliseconds{1250});
   EXPECT_TRUE(server.wait_alone(2)) << server.process().output();

@@ -11,4 +11,9 @@ namespace relaunch::os {
 /// more).
 Result<void> check_connected(native_socket socket);
 
+/// What the system says of a socket.
+enum class SocketType { none, stream, other };
+SocketType socket_type(native_socket socket);
+bool has_peer(native_socket socket);
+
 }  // namespace relaunch::os

@@ -12,6 +12,20 @@ using std::chrono::steady_clock;
 
 namespace name = observe::name;
 
+namespace {
+
+void describe(const Outcome& outcome, observe::Event& event) {
+  event.level = outcome.ok() ? LogLevel::info : LogLevel::warning;
+  event.generation = outcome.serving_generation;
+  event.pid = outcome.serving_pid;
+  event.phase = to_string(outcome.phase);
+  event.outcome = outcome_name(outcome.result);
+  event.release = outcome.release;
+  event.message = outcome.reason;
+}
+
+}  // namespace
+
 observe::Event UpgradeEvents::event(std::string_view name) const {
   observe::Event event;
   event.name = name;
@@ -83,13 +97,7 @@ void UpgradeEvents::ended(const Outcome& outcome) {
   const auto took = duration_cast<milliseconds>(steady_clock::now() - began_);
   observe::Event ended =
       event(start_ ? name::kStartEnded : name::kUpgradeEnded);
-  ended.level = outcome.ok() ? LogLevel::info : LogLevel::warning;
-  ended.generation = outcome.serving_generation;
-  ended.pid = outcome.serving_pid;
-  ended.phase = to_string(outcome.phase);
-  ended.outcome = outcome_name(outcome.result);
-  ended.release = outcome.release;
-  ended.message = outcome.reason;
+  describe(outcome, ended);
   ended.duration = took;
   if (outcome.result == Outcome::Result::done) {
     context_.events.add(of_successor(name::kGenerationCommitted));
@@ -105,13 +113,7 @@ void UpgradeEvents::ended(const Outcome& outcome) {
 void UpgradeEvents::declined(const Outcome& outcome) {
   observe::Event declined;
   declined.name = name::kUpgradeEnded;
-  declined.level = outcome.ok() ? LogLevel::info : LogLevel::warning;
-  declined.generation = outcome.serving_generation;
-  declined.pid = outcome.serving_pid;
-  declined.phase = to_string(outcome.phase);
-  declined.outcome = outcome_name(outcome.result);
-  declined.release = outcome.release;
-  declined.message = outcome.reason;
+  describe(outcome, declined);
   context_.events.add(std::move(declined));
 }
 
