@@ -50,7 +50,8 @@ TEST_F(Reload, ReadsTheConfigurationAgain) {
   expect_stopped();
   for (const char* event : {"supervisor.reloaded", "listener.opened: more ",
                             "listener.closed: more"}) {
-    EXPECT_THAT(server_->output(), HasSubstr(event));
+    EXPECT_TRUE(server_->wait_for_line(event, kPatience)) << event << '\n'
+                                                          << server_->output();
   }
 }
 

@@ -14,9 +14,11 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-/// The lines that begin so, without that.
-std::vector<std::string> told(ServerUnderTest& server, std::string_view start) {
+/// The lines that begin so, without that; at least so many.
+std::vector<std::string> told(ServerUnderTest& server, std::string_view start,
+                              std::size_t count) {
   std::vector<std::string> rest;
+  server.process().wait_for_lines(start, count, kStepDeadline);
   for (const std::string& line : server.process().lines()) {
     if (line.starts_with(start)) rest.push_back(line.substr(start.size()));
   }
@@ -42,7 +44,7 @@ TEST(Host, KeepsItsSignalsAsItSetThemThroughEveryUpgrade) {
   EXPECT_EQ(server.hello(), "two");
   EXPECT_TRUE(server.wait_alone(2)) << server.process().output();
   // Made twice, took the turn three times, yielded twice, drained once.
-  const auto signals = told(server, "signals, ");
+  const auto signals = told(server, "signals, ", 8);
   EXPECT_GE(signals.size(), 8u) << server.process().output();
   EXPECT_THAT(signals, Each(HasSubstr(": unchanged")))
       << server.process().output();
@@ -53,7 +55,7 @@ TEST(Host, StartsItsSuccessorWithFreshSignals) {
   ServerUnderTest server({.first = with(kOwnSignals, "greeting", "one")});
   EXPECT_THAT(server.update_to({{"greeting", "two"}, {"tells", "1"}}).outcome,
               StartsWith("done generation=2"));
-  const auto found = told(server, "found: ");
+  const auto found = told(server, "found: ", 2);
   ASSERT_EQ(found.size(), 2u) << server.process().output();
   EXPECT_THAT(found[1], StartsWith("signals=none "));
 }
@@ -70,7 +72,7 @@ TEST(Host, WhoseThreadsOpenHandlesLeaksNoneOfThemToASuccessor) {
         StartsWith("done generation="))
         << server.process().output();
   }
-  const auto found = told(server, "found: ");
+  const auto found = told(server, "found: ", kGenerations - 1);
   ASSERT_EQ(found.size(), kGenerations - 1u) << server.process().output();
   EXPECT_THAT(found, Each(found.front()));
 }
@@ -95,7 +97,7 @@ TEST(Host, HandsOnItsArgumentsEnvironmentAndFirstFolder) {
         StartsWith("done generation="))
         << server.process().output();
   }
-  const auto origins = told(server, "origin: ");
+  const auto origins = told(server, "origin: ", 3);
   ASSERT_EQ(origins.size(), 3u) << server.process().output();
   EXPECT_THAT(origins, Each(origins.front()));
   EXPECT_THAT(origins.front(), HasSubstr("variables=3"));

@@ -33,7 +33,7 @@ TEST_P(Plugin, IsUnloadedAndLoadedAgainAroundUpgrades) {
   }
   EXPECT_TRUE(host.first_exit_status()->success()) << host.output();
   // Twice by the first generation, once by its successor.
-  const auto lines = host.lines();
+  const auto lines = host.lines_to_the_end(kStepDeadline);
   EXPECT_EQ(std::count(lines.begin(), lines.end(), "unloaded"), 3)
       << host.output();
   EXPECT_THAT(lines, Contains(HasSubstr("upgrade: failed")));

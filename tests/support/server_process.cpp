@@ -47,6 +47,12 @@ struct ServerProcess::Impl {
   // On this object's thread ------------------------------------------------
 
   void take_bytes(std::string_view bytes) {
+    if (bytes.empty()) {
+      const std::lock_guard lock(mutex);
+      ended = true;
+      changed.notify_all();
+      return;
+    }
     partial += bytes;
     for (std::size_t end; (end = partial.find('\n')) != partial.npos;) {
       std::string line = partial.substr(0, end);
@@ -136,6 +142,7 @@ struct ServerProcess::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::string> lines;
+  bool ended = false;  ///< no more of them will come
   std::vector<std::unique_ptr<Member>> members;
   os::ProcessId supervisor = 0;  ///< 0: there is none
 
@@ -182,9 +189,27 @@ std::optional<std::string> ServerProcess::wait_for_line_after(
   return found;
 }
 
+bool ServerProcess::wait_for_lines(std::string_view part, std::size_t count,
+                                   ms deadline) const {
+  return impl_->wait(deadline, [&] {
+    const auto found = std::count_if(
+        impl_->lines.begin(), impl_->lines.end(),
+        [&](const auto& line) { return line.find(part) != line.npos; });
+    return static_cast<std::size_t>(found) >= count;
+  });
+}
+
 std::vector<std::string> ServerProcess::lines() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->lines;
+}
+
+// Not until the pipe is closed: whatever else inherited it (Wine's console
+// host) may outlive them.
+std::vector<std::string> ServerProcess::lines_to_the_end(ms deadline) {
+  asio::post(impl_->io, [impl = impl_.get()] { impl->pipe->finish(); });
+  impl_->wait(deadline, [this] { return impl_->ended; });
+  return lines();
 }
 
 std::string ServerProcess::output() const {

@@ -37,8 +37,16 @@ class ServerProcess {
   std::optional<std::string> wait_for_line_after(std::size_t skip,
                                                  std::string_view part,
                                                  ms deadline) const;
+  /// So many lines with `part`, printed before or after this call: what a
+  /// process has printed may be read after its end, or after its answer.
+  bool wait_for_lines(std::string_view part, std::size_t count,
+                      ms deadline) const;
+  /// What has been read so far.
   std::vector<std::string> lines() const;
-  /// All of them, for a failure's message.
+  /// When all processes are gone: every line that they printed. Of nobody is
+  /// anything heard afterwards.
+  std::vector<std::string> lines_to_the_end(ms deadline);
+  /// What has been read so far, for a failure's message.
   std::string output() const;
 
   /// The first generation first, then as they appeared.
