@@ -17,6 +17,7 @@
 #include "support/child.hpp"
 #include "support/event_wait.hpp"
 #include "support/scratch_folder.hpp"
+#include "support/system_facts.hpp"
 
 namespace relaunch::bench {
 namespace {
@@ -55,7 +56,7 @@ RELAUNCH_CHILD_MAIN(raw_successor) {
 class Giver {
  public:
   explicit Giver(std::size_t count) : self_(context_), departures_(context_) {
-    allow_handles(count + 1000);
+    test::allow_handles(count + 1000);
     os::start_sockets().value();
     const auto program = os::running_executable().value();
     context_.options.deadlines.hello = kPatience;

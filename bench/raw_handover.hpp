@@ -13,10 +13,6 @@
 
 namespace relaunch::bench {
 
-/// So many handles can be open in this process and in those that it starts.
-/// Windows has no such limit.
-void allow_handles(std::size_t count);
-
 /// On a channel end that nobody else uses. All of these throw.
 void write_bytes(native_handle end, std::string_view bytes);
 std::string read_bytes(native_handle end, std::size_t size);

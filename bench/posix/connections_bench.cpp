@@ -31,7 +31,7 @@ RELAUNCH_CHILD_MAIN(connecting_clients) {
   const native_handle end = test::passed_handle(kChannel);
   const auto where = Address::parse(args.at(0)).value();
   std::vector<os::Socket> clients(std::stoul(args.at(1)));
-  allow_handles(clients.size() + 100);
+  test::allow_handles(clients.size() + 100);
   for (auto& client : clients) {
     client.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(client.get(), static_cast<const sockaddr*>(where.native()),
@@ -46,7 +46,7 @@ RELAUNCH_CHILD_MAIN(connecting_clients) {
 RELAUNCH_CHILD_MAIN(taking_connections) {
   boost::asio::io_context io;
   const std::size_t count = std::stoul(args.at(0));
-  allow_handles(count + 100);
+  test::allow_handles(count + 100);
   handover::PeerLink link{io, os::Handle{test::passed_handle(kChannel)},
                           std::make_shared<os::Process>()};
   handover::ConnectionTakers takers;
@@ -72,7 +72,7 @@ RELAUNCH_CHILD_MAIN(taking_connections) {
 RELAUNCH_CHILD_MAIN(taking_raw_connections) {
   const native_handle end = test::passed_handle(kChannel);
   const std::size_t count = std::stoul(args.at(0));
-  allow_handles(count + 100);
+  test::allow_handles(count + 100);
   write_bytes(end, ".");
   const auto sockets = take_sockets(end, count);
   std::vector<std::string> states;
@@ -185,7 +185,7 @@ std::chrono::steady_clock::duration give_raw(std::size_t count) {
 
 void connections(benchmark::State& state) {
   const auto count = static_cast<std::size_t>(state.range(0));
-  allow_handles(count + 1000);
+  test::allow_handles(count + 1000);
   Samples library;
   Samples raw;
   for (auto step : state) {

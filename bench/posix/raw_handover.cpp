@@ -1,7 +1,6 @@
 #include "raw_handover.hpp"
 
 #include <poll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,16 +35,6 @@ std::size_t when_ready(int end, short events, Call call) {
 }
 
 }  // namespace
-
-void allow_handles(std::size_t count) {
-  rlimit limit = {};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= count) return;
-  limit.rlim_cur = count;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    throw std::system_error(os::last_error(), "more descriptors");
-  }
-}
 
 void write_bytes(native_handle end, std::string_view bytes) {
   while (!bytes.empty()) {

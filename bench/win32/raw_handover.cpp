@@ -32,8 +32,6 @@ DWORD finish(native_handle end, Call call) {
 
 }  // namespace
 
-void allow_handles(std::size_t) {}
-
 void write_bytes(native_handle end, std::string_view bytes) {
   while (!bytes.empty()) {
     bytes.remove_prefix(finish(end, [&](OVERLAPPED* overlapped) {

@@ -15,26 +15,23 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
-#include <filesystem>
 #include <future>
 #include <map>
 #include <random>
 
 #include "common/base/text.hpp"
 #include "common/os/listener.hpp"
-#include "support/scratch_folder.hpp"
-#include "support/server_process.hpp"
+#include "support/program_under_test.hpp"
 
 namespace relaunch::test {
 namespace {
 
-namespace fs = std::filesystem;
 namespace net = boost::asio;
 using net::ip::tcp;
 using std::chrono::milliseconds;
 
 constexpr auto kTuple = net::as_tuple(net::use_awaitable);
-constexpr milliseconds kStep{30'000};
+constexpr milliseconds kStep = ProgramUnderTest::kStep;
 
 /// One that talks as long as it is let, and listens to what all say.
 class Talker {
@@ -139,59 +136,12 @@ class Talker {
 
 class Chat : public testing::TestWithParam<bool> {
  protected:
-  Chat() {
-    const fs::path chat{CHAT};
-    const fs::path artifact =
-        folder_ / ("artifact" + text::utf8(chat.extension()));
-    fs::copy_file(chat, artifact);
-    os::LaunchRequest request;
-    request.folder = folder_.path();
-    request.environment = os::own_environment();
-    request.executable = fs::absolute(chat);
-    const std::vector<std::string> settings{
-        "state=" + text::utf8(folder_ / "state"),
-        "artifact=" + text::utf8(artifact),
-        "listen=tcp://127.0.0.1:0",
-        "probation=10",
-        "health_interval=5",
-        "hello=20000",
-        "ready=20000",
-        "drain=20000"};
-    if (GetParam()) {
-      request.executable = fs::absolute(fs::path{TEST_SUPERVISOR});
-      request.arguments = {text::utf8(request.executable)};
-      request.arguments.insert(request.arguments.end(), settings.begin(),
-                               settings.end());
-      request.arguments.emplace_back("--");
-    }
-    request.arguments.push_back(text::utf8(fs::absolute(chat)));
-    request.arguments.insert(request.arguments.end(), settings.begin(),
-                             settings.end());
-    server_ = std::make_unique<ServerProcess>(request);
-    if (GetParam()) server_->expect_supervisor();
-    const auto line = server_->wait_for_line("generation: address=", kStep);
-    if (line) {
-      const auto digits = line->substr(line->rfind(':') + 1);
-      std::from_chars(digits.data(), digits.data() + digits.size(), port_);
-    }
-    committed(1);
+  Chat() : server_(CHAT, GetParam()) {
+    port_ = server_.port_in("generation: address=");
+    EXPECT_TRUE(server_.wait_committed(1)) << server_.process().output();
   }
 
-  /// A first generation of library mode is committed as it is.
-  void committed(int generation) {
-    if (generation == 1 && !GetParam()) return;
-    ASSERT_TRUE(server_->wait_for_line(
-        text::cat("committed: generation=", generation), kStep))
-        << server_->output();
-  }
-
-  std::optional<os::ProcessId> newest() const {
-    const auto all = server_->processes();
-    return all.empty() ? std::nullopt : std::optional{all.back()};
-  }
-
-  ScratchFolder folder_;
-  std::unique_ptr<ServerProcess> server_;
+  ProgramUnderTest server_;
   std::uint16_t port_ = 0;
 };
 
@@ -213,12 +163,8 @@ TEST_P(Chat, EveryoneIsKeptThroughManyUpgrades) {
 
   for (int generation = 2; generation < 2 + UPGRADES_IN_A_ROW; ++generation) {
     net::write(orders, net::buffer(std::string_view{"/update\n"}));
-    const auto line = server_->wait_for_line(
-        text::cat("committed: generation=", generation), kStep);
-    if (!line) break;
-    // The one before has handed everything over and gone.
-    ASSERT_TRUE(newest());
-    ASSERT_TRUE(server_->wait_alone(*newest(), kStep)) << server_->output();
+    if (!server_.wait_committed(generation)) break;
+    ASSERT_TRUE(server_.wait_alone()) << server_.process().output();
   }
   enough = true;
   // One that misses a line of its own waits for ever.
@@ -235,10 +181,9 @@ TEST_P(Chat, EveryoneIsKeptThroughManyUpgrades) {
   }
   EXPECT_GT(said, 8u * UPGRADES_IN_A_ROW);
   RecordProperty("lines", static_cast<int>(said));
-  EXPECT_TRUE(server_->wait_for_line(
-      text::cat("committed: generation=", 1 + UPGRADES_IN_A_ROW), kStep))
-      << server_->output();
-  EXPECT_TRUE(server_->stop(kStep));
+  EXPECT_TRUE(server_.wait_committed(1 + UPGRADES_IN_A_ROW))
+      << server_.process().output();
+  EXPECT_TRUE(server_.stop());
 }
 
 INSTANTIATE_TEST_SUITE_P(, Chat, testing::Bool(), [](const auto& supervised) {

@@ -76,6 +76,9 @@ int error_number(Lack lack);
 /// True: a frame for which there is no room is sent when there is some.
 bool waits_for_room();
 
+/// So many handles can be open in this process and in those that it starts.
+/// Throws Error. Windows has no such limit.
+void allow_handles(std::size_t count);
 /// From now on so many more handles can be opened in this process; false: the
 /// system has no such limit.
 bool limit_handles(unsigned more);

@@ -13,6 +13,8 @@
 #include <fstream>
 
 #include "common/base/text.hpp"
+#include "common/os/system.hpp"
+#include "relaunch/error.hpp"
 #include "support/resets.hpp"
 
 namespace relaunch::test {
@@ -118,6 +120,16 @@ int error_number(Lack lack) {
 }
 
 bool waits_for_room() { return true; }
+
+void allow_handles(std::size_t count) {
+  rlimit limit = {};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= count) return;
+  limit.rlim_cur = count;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    throw Error{os::last_error(), "cannot allow more descriptors: setrlimit"};
+  }
+}
 
 bool limit_handles(unsigned more) {
   // The limit is on numbers: the first free one tells where they end, as long

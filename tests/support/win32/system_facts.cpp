@@ -120,6 +120,8 @@ int error_number(Lack lack) {
 // The write to a pipe stays pending until the reader makes room.
 bool waits_for_room() { return false; }
 
+void allow_handles(std::size_t) {}
+
 bool limit_handles(unsigned) { return false; }
 
 void leave_process_group() {}
