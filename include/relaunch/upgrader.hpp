@@ -163,7 +163,7 @@ class RELAUNCH_EXPORT Drain {
   ///                errc::invalid_argument  no connected stream socket, a
   ///                                        malformed name, or more than
   ///                                        256 KiB of state and unread bytes
-  ///                errc::channel_lost      the successor cannot be reached
+  ///                errc::channel_lost      it cannot be reached, or lacks room
   ///                errc::stopped           the Upgrader is gone
   ///                a system error          this socket cannot be given away
   ///
