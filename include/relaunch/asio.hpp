@@ -418,6 +418,36 @@ inline void on_connection(Upgrader& upgrader, std::string_view name,
       limit);
 }
 
+/// An ordinary socket in place of a stream on which nothing is pending, for a
+/// library that takes no other; the stream is closed then.
+///
+/// Errors leave the stream as it was:
+/// - address_family_not_supported: it is not TCP.
+/// - Windows, invalid argument (87): it was on a completion port of an earlier
+///   process, and the system could not dissolve that. Windows can since 8.1;
+///   Wine cannot. Nothing but a Stream can drive it then.
+inline std::optional<boost::asio::ip::tcp::socket> tcp_socket(
+    Stream& stream, boost::system::error_code& failure) {
+  using boost::asio::ip::tcp;
+  tcp::endpoint own;
+  auto size = static_cast<socklen_t>(own.capacity());
+  failure = {};
+  if (::getsockname(stream.native_handle(), own.data(), &size) != 0) {
+    failure = detail::last_socket_error();
+    return std::nullopt;
+  }
+  const int family = own.data()->sa_family;
+  if (family != AF_INET && family != AF_INET6) {
+    failure = boost::asio::error::address_family_not_supported;
+    return std::nullopt;
+  }
+  const tcp protocol = family == AF_INET ? tcp::v4() : tcp::v6();
+  tcp::socket socket(stream.get_executor());
+  detail::move_to_socket(stream, socket, protocol, failure);
+  if (failure) return std::nullopt;
+  return socket;
+}
+
 /// Where the peer of a stream is. Errors: it is not connected, not by TCP.
 inline boost::asio::ip::tcp::endpoint remote_endpoint(
     Stream& stream, boost::system::error_code& failure) {

@@ -167,8 +167,8 @@ class RELAUNCH_EXPORT Drain {
   ///                errc::stopped           the Upgrader is gone
   ///                a system error          this socket cannot be given away
   ///
-  /// Windows: a socket that is or was on a completion port (any that Asio
-  /// used) stays tied to it, so the successor must drive it by overlapped calls
+  /// Windows: a socket that is or was on a completion port (any that Asio used)
+  /// may stay tied to it, so the successor must drive it by overlapped calls
   /// whose event has the low bit set: relaunch::asio::Stream does.
   /// https://learn.microsoft.com/windows/win32/fileio/i-o-completion-ports
   void hand_over(std::string name, Connection connection,

@@ -42,6 +42,10 @@ bool has_mode_bits();
 /// find no file of this name.
 bool replaces_in_one_step();
 
+/// True: a socket that was on a completion port stays tied to it for good.
+/// Neither POSIX, which has none, nor Windows since 8.1.
+bool tied_sockets_stay_tied();
+
 /// For one connection, 20 seconds at most; empty: none came. As a server may
 /// accept on a listener that other processes share.
 os::Socket accept_one(native_socket listener);

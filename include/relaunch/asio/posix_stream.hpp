@@ -4,9 +4,11 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 #include <cerrno>
 #include <utility>
@@ -41,6 +43,19 @@ inline Stream adopt_stream(const boost::asio::any_io_executor& executor,
                     name.ss_family, is_local ? 0 : IPPROTO_TCP),
                 socket, failure);
   return stream;
+}
+
+/// Unless it fails; the stream is as it was then.
+inline void move_to_socket(Stream& stream, boost::asio::ip::tcp::socket& socket,
+                           const boost::asio::ip::tcp& protocol,
+                           boost::system::error_code& failure) {
+  const native_socket native = stream.release(failure);
+  if (failure) return;
+  socket.assign(protocol, native, failure);
+  if (!failure) return;
+  boost::system::error_code lost;
+  stream = adopt_stream(stream.get_executor(), native, lost);
+  if (lost) ::close(native);
 }
 
 /// The socket of a stream that is to be handed over, and the way back.

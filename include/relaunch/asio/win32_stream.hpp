@@ -29,7 +29,14 @@
 
 namespace relaunch::asio {
 
+class Stream;
+
 namespace detail {
+
+class GivenStream;
+void move_to_socket(Stream& stream, boost::asio::ip::tcp::socket& socket,
+                    const boost::asio::ip::tcp& protocol,
+                    boost::system::error_code& failure);
 
 /// As Asio translates them.
 inline boost::system::error_code last_socket_error() {
@@ -195,7 +202,7 @@ struct StreamState {
 
   boost::asio::any_io_executor executor;
   SOCKET socket;
-  /// Asio's own socket, which is on a completion port for good.
+  /// Asio's own socket, which is on a completion port.
   std::optional<boost::asio::ip::tcp::socket> owner;
   StreamCall read;
   StreamCall write;
@@ -294,6 +301,12 @@ class Stream {
   }
 
  private:
+  friend class detail::GivenStream;
+  friend void detail::move_to_socket(Stream& stream,
+                                     boost::asio::ip::tcp::socket& socket,
+                                     const boost::asio::ip::tcp& protocol,
+                                     boost::system::error_code& failure);
+
   using error_code = boost::system::error_code;
   using Signature = void(error_code, std::size_t);
   using State = detail::StreamState;
@@ -418,6 +431,17 @@ class Stream {
     std::move(handler)(failure, bytes);
   }
 
+  /// Has the system dissolve the tie to this process's completion port, where
+  /// it can. Nothing is pending.
+  void untie() {
+    if (!state_->owner) return;
+    error_code cannot;
+    const SOCKET socket = state_->owner->release(cannot);
+    if (cannot) return;
+    state_->owner.reset();
+    state_->socket = socket;
+  }
+
   std::shared_ptr<State> state_;
 };
 
@@ -431,16 +455,34 @@ inline Stream adopt_stream(const boost::asio::any_io_executor& executor,
   return Stream(executor, socket);
 }
 
-/// The socket of a stream that is to be handed over, and the way back. The
-/// library gets a second handle: Asio cannot let go of its own everywhere
-/// (Windows 8.1 and later can; https://learn.microsoft.com/windows-hardware/
-/// drivers/ddi/ntifs/ns-ntifs-_file_completion_information).
+/// Unless it fails; the stream is as it was then.
+inline void move_to_socket(Stream& stream, boost::asio::ip::tcp::socket& socket,
+                           const boost::asio::ip::tcp& protocol,
+                           boost::system::error_code& failure) {
+  StreamState& state = *stream.state_;
+  if (state.owner) {
+    socket = std::move(*state.owner);
+    state.owner.reset();
+  } else {
+    socket.assign(protocol, state.socket, failure);
+  }
+  if (!failure) state.socket = INVALID_SOCKET;
+}
+
+/// The socket of a stream that is to be handed over, and the way back.
+///
+/// Where the system can (Windows 8.1 and later, not Wine), it is taken off this
+/// process's completion port, as Asio's release() does, so that the receiver
+/// may put it on its own; it stays off when it comes back. The library gets a
+/// second handle, since Asio does not let go of its own elsewhere.
+/// https://learn.microsoft.com/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_completion_information
 class GivenStream {
  public:
   explicit GivenStream(Stream stream) : stream_(std::move(stream)) {}
 
   /// For the library, which owns it then.
   native_socket take_socket() {
+    stream_.untie();
     WSAPROTOCOL_INFOW info{};
     if (::WSADuplicateSocketW(stream_.native_handle(), ::GetCurrentProcessId(),
                               &info) != 0) {

@@ -68,6 +68,8 @@ bool has_mode_bits() { return true; }
 
 bool replaces_in_one_step() { return true; }
 
+bool tied_sockets_stay_tied() { return false; }
+
 os::Socket accept_one(native_socket listener) {
   pollfd ready{listener, POLLIN, 0};
   if (::poll(&ready, 1, 20'000) != 1) return {};

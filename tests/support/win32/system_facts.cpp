@@ -11,6 +11,15 @@
 #include <tlhelp32.h>
 
 namespace relaunch::test {
+namespace {
+
+bool is_wine() {
+  return GetProcAddress(GetModuleHandleW(L"ntdll"), "wine_get_version") !=
+         nullptr;
+}
+
+}  // namespace
+
 // Every value is tried. To ask the system for all handles of all processes
 // would be quicker, but makes the server of Wine 8 crash when processes begin
 // and end meanwhile, which leaves all its programs hanging.
@@ -69,6 +78,8 @@ bool has_mode_bits() { return false; }
 
 bool replaces_in_one_step() { return false; }
 
+bool tied_sockets_stay_tied() { return is_wine(); }
+
 os::Socket accept_one(native_socket listener) {
   WSAPOLLFD ready{listener, POLLRDNORM, 0};
   if (WSAPoll(&ready, 1, 20'000) != 1) return {};
@@ -126,9 +137,6 @@ bool limit_handles(unsigned) { return false; }
 
 void leave_process_group() {}
 
-bool resets_are_told() {
-  return GetProcAddress(GetModuleHandleW(L"ntdll"), "wine_get_version") ==
-         nullptr;
-}
+bool resets_are_told() { return !is_wine(); }
 
 }  // namespace relaunch::test
