@@ -114,8 +114,8 @@ ExitCode exit_code(const Error& error) {
   }
   for (const std::errc unreachable :
        {std::errc::address_in_use, std::errc::address_not_available,
-        std::errc::connection_refused, std::errc::connection_reset,
-        std::errc::broken_pipe}) {
+        std::errc::address_family_not_supported, std::errc::connection_refused,
+        std::errc::connection_reset, std::errc::broken_pipe}) {
     if (code == unreachable) return ExitCode::unreachable;
   }
   return ExitCode::io;

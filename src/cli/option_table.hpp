@@ -49,7 +49,7 @@ enum class Kind {
   count,     ///< a whole number from `least` to `limit`
   choice,    ///< one of `choices`
   probe,     ///< one of `choices`, some with what they need: http:/health
-  listener,  ///< name=tcp://address:port
+  listener,  ///< name=tcp://address:port, name=unix:///path
   variable,  ///< NAME=VALUE
 };
 

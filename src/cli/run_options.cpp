@@ -158,7 +158,9 @@ Attempt<void> check_listeners(const Options& options) {
       return impossible(
           cat("cannot use --listen: the name '", name, "' is given twice"));
     }
-    if (!address.ends_with(":0") && !addresses.insert(address).second) {
+    const bool any_port =
+        address.starts_with("tcp://") && address.ends_with(":0");
+    if (!any_port && !addresses.insert(address).second) {
       return impossible(
           cat("cannot use --listen: two listeners have the "
               "address ",

@@ -196,7 +196,8 @@ Checked<bool> parse_flag(std::string_view text) {
 Checked<supervisor::ListenerOption> parse_listener(std::string_view text) {
   const auto equals = text.find('=');
   if (equals == text.npos) {
-    return Complaint{"a listener is name=tcp://address:port"};
+    return Complaint{
+        "a listener is name=tcp://address:port or name=unix:///path"};
   }
   const auto name = text.substr(0, equals);
   if (const auto named = protocol::check_name(name); !named) {

@@ -135,6 +135,8 @@ TEST(RunOptions, ThatContradictEachOtherAreRefusedInOneLine) {
        "78: cannot use --listen: the name 'a' is given twice"},
       {{"--listen", "a=tcp://127.0.0.1:1", "--listen", "b=tcp://127.0.0.1:1"},
        "78: cannot use --listen: two listeners have the address"},
+      {{"--listen", "a=unix:///run/a:0", "--listen", "b=unix:///run/a:0"},
+       "78: cannot use --listen: two listeners have the address"},
       {{"--env", "LISTEN_FDS=1"}, "78: cannot use --env 'LISTEN_FDS': "},
       {{"--env", " =x"}, "64: cannot use --env ' ': a variable is"},
       {{"--watchdog", "5s"}, "78: cannot use --watchdog without a --readiness"},

@@ -72,6 +72,12 @@ TEST(ListenerValue, HasANameAndANumericAddress) {
   ASSERT_TRUE(listener);
   EXPECT_EQ(listener->name, "http");
   EXPECT_EQ(listener->address, "tcp://[::1]:80");
+  const auto local = parse_listener("local=unix:///run/a=b.sock");
+  ASSERT_TRUE(local);
+  EXPECT_EQ(local->address, "unix:///run/a=b.sock");
+  EXPECT_TRUE(parse_listener("local=unix-abstract://app"));
+  EXPECT_FALSE(parse_listener("local=unix://@app"));
+  EXPECT_FALSE(parse_listener("local=pipe://app"));
   for (const auto* bad :
        {"tcp://127.0.0.1:80", "=tcp://127.0.0.1:80", "a:b=tcp://127.0.0.1:80",
         "http=127.0.0.1:80", "http=tcp://localhost:80",
