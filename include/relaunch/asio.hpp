@@ -15,6 +15,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/system/error_code.hpp>
@@ -26,6 +27,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -51,26 +53,56 @@ inline Executor executor(boost::asio::io_context& io) {
 
 namespace detail {
 
+template <typename Protocol>
 using AcceptSignature = void(boost::system::error_code,
-                             boost::asio::ip::tcp::socket);
+                             typename Protocol::socket);
 
-/// What an Acceptor and the hooks that it gave the library share. Everything
-/// but enqueue() and the hooks runs on the strand.
-class AcceptState : public std::enable_shared_from_this<AcceptState> {
+/// The protocol at an address of a listener; nothing: it is of another kind.
+inline std::optional<boost::asio::ip::tcp> protocol_at(
+    std::string_view address, std::type_identity<boost::asio::ip::tcp>) {
+  using boost::asio::ip::tcp;
+  if (!address.starts_with("tcp://")) return std::nullopt;
+  return address.starts_with("tcp://[") ? tcp::v6() : tcp::v4();
+}
+inline std::optional<boost::asio::local::stream_protocol> protocol_at(
+    std::string_view address,
+    std::type_identity<boost::asio::local::stream_protocol>) {
+  if (!address.starts_with("unix://") &&
+      !address.starts_with("unix-abstract://")) {
+    return std::nullopt;
+  }
+  return boost::asio::local::stream_protocol();
+}
+
+template <typename Protocol>
+Protocol protocol_of(const Listener& listener) {
+  const auto found =
+      protocol_at(listener.address(), std::type_identity<Protocol>());
+  if (found) return *found;
+  throw Error{errc::invalid_argument, "cannot accept on " + listener.address() +
+                                          ": it takes another acceptor"};
+}
+
+/// What a BasicAcceptor and the hooks that it gave the library share.
+/// Everything but enqueue() and the hooks runs on the strand.
+template <typename Protocol>
+class AcceptState : public std::enable_shared_from_this<AcceptState<Protocol>> {
  public:
-  using Handler = boost::asio::any_completion_handler<AcceptSignature>;
+  using Peer = typename Protocol::socket;
+  using Handler =
+      boost::asio::any_completion_handler<AcceptSignature<Protocol>>;
   using Done = std::function<void()>;
 
   AcceptState(boost::asio::any_io_executor peers, native_socket listener,
-              bool v6)
+              const Protocol& protocol)
       : peers_(std::move(peers)),
         strand_(boost::asio::make_strand(peers_)),
-        native_(strand_, listener, v6) {}
+        native_(strand_, listener, protocol) {}
 
   const boost::asio::any_io_executor& peers() const { return peers_; }
 
   AcceptHooks hooks() {
-    const auto self = shared_from_this();
+    const auto self = this->shared_from_this();
     return {.resume =
                 [self] {
                   boost::asio::post(self->strand_, [self] { self->resume(); });
@@ -90,7 +122,7 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
     auto slot = boost::asio::get_associated_cancellation_slot(handler);
     if (slot.is_connected()) {
       // A stale slot meets a number that is gone, or a state that is.
-      slot.assign([weak = weak_from_this(),
+      slot.assign([weak = this->weak_from_this(),
                    id](boost::asio::cancellation_type) {
         const auto self = weak.lock();
         if (!self) return;
@@ -98,7 +130,7 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
       });
     }
     boost::asio::post(
-        strand_, [self = shared_from_this(),
+        strand_, [self = this->shared_from_this(),
                   waiting = Waiting(id, std::move(handler), peers_)]() mutable {
           self->waiting_.push_back(std::move(waiting));
           self->go_on();
@@ -146,7 +178,7 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
       if (done) done();
       return;
     }
-    boost::asio::post(strand_, [self = shared_from_this(), mode,
+    boost::asio::post(strand_, [self = this->shared_from_this(), mode,
                                 done = std::move(done)]() mutable {
       self->stop(mode, std::move(done));
     });
@@ -163,8 +195,7 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
   }
 
   /// The pending accept below has ended, one way or the other.
-  void reaped(boost::system::error_code error,
-              boost::asio::ip::tcp::socket peer) {
+  void reaped(boost::system::error_code error, Peer peer) {
     pending_ = false;
     if (!error) {
       // A connection that won the race against a cancel is served like any
@@ -192,11 +223,10 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
     for (auto& done : std::exchange(stopping_, {})) done();
     if (mode_ != Mode::accepting || waiting_.empty()) return;
     pending_ = true;
-    native_.start(
-        peers_, [self = shared_from_this()](boost::system::error_code error,
-                                            boost::asio::ip::tcp::socket peer) {
-          self->reaped(error, std::move(peer));
-        });
+    native_.start(peers_, [self = this->shared_from_this()](
+                              boost::system::error_code error, Peer peer) {
+      self->reaped(error, std::move(peer));
+    });
   }
 
   void withdraw(std::uint64_t id) {
@@ -210,16 +240,14 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
     if (waiting_.empty() && pending_) native_.cancel();
   }
 
-  void complete_first(boost::system::error_code error,
-                      boost::asio::ip::tcp::socket peer) {
+  void complete_first(boost::system::error_code error, Peer peer) {
     auto waiting = std::move(waiting_.front());
     waiting_.pop_front();
     complete(std::move(waiting), error, std::move(peer));
   }
 
   /// By way of `peers_`, so that no handler ever runs inside the strand.
-  void complete(Waiting waiting, boost::system::error_code error,
-                boost::asio::ip::tcp::socket peer) {
+  void complete(Waiting waiting, boost::system::error_code error, Peer peer) {
     boost::asio::post(peers_, [waiting = std::move(waiting), error,
                                peer = std::move(peer)]() mutable {
       const auto where = waiting.work.get_executor();
@@ -233,18 +261,16 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
   static boost::system::error_code aborted() {
     return boost::asio::error::operation_aborted;
   }
-  boost::asio::ip::tcp::socket empty_peer() const {
-    return boost::asio::ip::tcp::socket(peers_);
-  }
+  Peer empty_peer() const { return Peer(peers_); }
 
   const boost::asio::any_io_executor peers_;
   const boost::asio::strand<boost::asio::any_io_executor> strand_;
-  NativeAcceptor native_;
+  NativeAcceptor<Protocol> native_;
   Mode mode_ = Mode::paused;  // until the library says resume
   bool pending_ = false;      // an accept is outstanding below
   std::list<Waiting> waiting_;
   /// Connections that won against a cancel when nobody waited.
-  std::deque<boost::asio::ip::tcp::socket> taken_;
+  std::deque<Peer> taken_;
   std::vector<Done> stopping_;
   std::atomic<std::uint64_t> next_id_{1};
   /// `closed` once nothing of this state touches the socket any more.
@@ -263,29 +289,31 @@ class AcceptState : public std::enable_shared_from_this<AcceptState> {
 /// Any executor will do, also one with many threads: the acceptor has its own
 /// strand. It must be gone before the Upgrader, and its context must outlive
 /// both. Destroying it ends pending accepts with operation_aborted.
-class Acceptor {
+template <typename Protocol>
+class BasicAcceptor {
  public:
   using executor_type = boost::asio::any_io_executor;
+  using protocol_type = Protocol;
 
-  /// Throws Error: the listener has an acceptor already.
-  Acceptor(boost::asio::any_io_executor executor, const Listener& listener)
-      : state_(std::make_shared<detail::AcceptState>(
+  /// Throws Error: the listener has an acceptor already, or is of another kind.
+  BasicAcceptor(boost::asio::any_io_executor executor, const Listener& listener)
+      : state_(std::make_shared<detail::AcceptState<Protocol>>(
             std::move(executor), listener.native_handle(),
-            listener.address().find('[') != std::string_view::npos)) {
+            detail::protocol_of<Protocol>(listener))) {
     listener.attach(state_->hooks());
   }
-  Acceptor(boost::asio::io_context& io, const Listener& listener)
-      : Acceptor(executor_type(io.get_executor()), listener) {}
+  BasicAcceptor(boost::asio::io_context& io, const Listener& listener)
+      : BasicAcceptor(executor_type(io.get_executor()), listener) {}
   // Out of memory ends the program here.
   // NOLINTNEXTLINE(bugprone-exception-escape)
-  ~Acceptor() { state_->close_later({}); }
-  Acceptor(const Acceptor&) = delete;
-  Acceptor& operator=(const Acceptor&) = delete;
+  ~BasicAcceptor() { state_->close_later({}); }
+  BasicAcceptor(const BasicAcceptor&) = delete;
+  BasicAcceptor& operator=(const BasicAcceptor&) = delete;
 
   /// Where accepted sockets run.
   executor_type get_executor() const { return state_->peers(); }
 
-  /// The next connection: void(error_code, tcp::socket). Several may wait;
+  /// The next connection: void(error_code, Protocol::socket). Several may wait;
   /// they are served in order. Per-operation cancellation: total.
   ///
   /// Completes with
@@ -293,9 +321,11 @@ class Acceptor {
   /// - operation_aborted: this generation accepts no more, or cancelled.
   /// - any other error: of this accept alone (too many open files); wait a
   ///   moment, then go on.
-  template <boost::asio::completion_token_for<detail::AcceptSignature> Token>
+  template <boost::asio::completion_token_for<detail::AcceptSignature<Protocol>>
+                Token>
   auto async_accept(Token&& token) {
-    return boost::asio::async_initiate<Token, detail::AcceptSignature>(
+    return boost::asio::async_initiate<Token,
+                                       detail::AcceptSignature<Protocol>>(
         [state = state_](auto&& handler) {
           state->enqueue(std::forward<decltype(handler)>(handler));
         },
@@ -303,8 +333,13 @@ class Acceptor {
   }
 
  private:
-  std::shared_ptr<detail::AcceptState> state_;
+  std::shared_ptr<detail::AcceptState<Protocol>> state_;
 };
+
+/// For tcp://.
+using Acceptor = BasicAcceptor<boost::asio::ip::tcp>;
+/// For unix:// and unix-abstract://. On Windows listen() refuses those.
+using LocalAcceptor = BasicAcceptor<boost::asio::local::stream_protocol>;
 
 namespace detail {
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/windows/object_handle.hpp>
 #include <boost/system/error_code.hpp>
@@ -32,16 +31,20 @@ namespace relaunch::asio::detail {
 /// whose registration the processes share, nor a poll followed by accept(),
 /// which blocks in the process that loses the race. AcceptEx with an event is
 /// what remains; Asio waits for the event.
+template <typename Protocol>
 class NativeAcceptor {
  public:
+  using Peer = typename Protocol::socket;
+
   NativeAcceptor(boost::asio::any_io_executor executor, native_socket listener,
-                 bool v6)
-      : accept_(std::make_shared<Accept>(std::move(executor), listener, v6)) {}
+                 const Protocol& protocol)
+      : accept_(std::make_shared<Accept>(std::move(executor), listener,
+                                         protocol)) {}
   ~NativeAcceptor() { accept_->cancel(); }
   NativeAcceptor(const NativeAcceptor&) = delete;
   NativeAcceptor& operator=(const NativeAcceptor&) = delete;
 
-  /// Accepts one connection. `handler(error_code, tcp::socket)` comes exactly
+  /// Accepts one connection. `handler(error_code, Peer)` comes exactly
   /// once and never from within this call; after cancel() with
   /// operation_aborted or with the connection that won the race. The socket
   /// runs on `peer_executor`. Not to be called again before that.
@@ -61,20 +64,19 @@ class NativeAcceptor {
 
  private:
   using error_code = boost::system::error_code;
-  using tcp = boost::asio::ip::tcp;
 
   /// What the system writes to until the accept has ended.
   struct Block {
-    static constexpr DWORD kAddressBytes = sizeof(sockaddr_in6) + 16;
+    static constexpr DWORD kAddressBytes = sizeof(sockaddr_storage) + 16;
     OVERLAPPED overlapped{};
     std::array<char, 2 * std::size_t{kAddressBytes}> addresses{};
   };
 
   struct Accept {
     Accept(boost::asio::any_io_executor executor, native_socket socket,
-           bool is_v6)
+           const Protocol& kind)
         : listener(socket),
-          v6(is_v6),
+          protocol(kind),
           event(std::move(executor)),
           block(std::make_unique<Block>()) {}
     Accept(const Accept&) = delete;
@@ -98,8 +100,8 @@ class NativeAcceptor {
       }
       if (!failure && accept_ex == nullptr) failure = find_accept_ex();
       if (failure) return failure;
-      accepted = ::WSASocketW(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, IPPROTO_TCP,
-                              nullptr, 0,
+      accepted = ::WSASocketW(protocol.family(), protocol.type(),
+                              protocol.protocol(), nullptr, 0,
                               WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
       return accepted == INVALID_SOCKET ? last_error() : error_code();
     }
@@ -176,7 +178,7 @@ class NativeAcceptor {
     }
 
     SOCKET listener;  // borrowed, never closed here
-    bool v6;
+    Protocol protocol;
     boost::asio::windows::object_handle event;  // manual reset
     std::unique_ptr<Block> block;
     LPFN_ACCEPTEX accept_ex = nullptr;
@@ -194,7 +196,7 @@ class NativeAcceptor {
     if (failure) {
       accept->drop();
       boost::asio::post(accept->event.get_executor(),
-                        [failure, peer = tcp::socket(peer_executor),
+                        [failure, peer = Peer(peer_executor),
                          handler = std::move(handler)]() mutable {
                           handler(failure, std::move(peer));
                         });
@@ -214,10 +216,9 @@ class NativeAcceptor {
                   Handler handler, error_code wait_failure) {
     if (wait_failure) accept->settle();
     error_code failure = accept->reap();
-    tcp::socket peer(peer_executor);
+    Peer peer(peer_executor);
     if (!failure) {
-      peer.assign(accept->v6 ? tcp::v6() : tcp::v4(), accept->accepted,
-                  failure);
+      peer.assign(accept->protocol, accept->accepted, failure);
       if (!failure) accept->accepted = INVALID_SOCKET;
     }
     accept->drop();
