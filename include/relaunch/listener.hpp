@@ -33,6 +33,7 @@ class RELAUNCH_EXPORT Listener {
   /// "http"
   const std::string& name() const;
   /// Where it listens: "tcp://127.0.0.1:39481"; tells the port behind `:0`.
+  /// Or "unix:///run/app.sock", as it was asked for.
   const std::string& address() const;
   /// True if it came from the generation before.
   bool inherited() const;
@@ -44,6 +45,11 @@ class RELAUNCH_EXPORT Listener {
   /// completion port (no Asio socket or acceptor around it): accept with
   /// AcceptEx and an event whose handle has the low bit set, as
   /// relaunch/asio.hpp does.
+  ///
+  /// unix-seqpacket:// and unix-datagram:// have no adapter: between resume and
+  /// pause accept on it, or, of datagrams, read from it (it does not accept);
+  /// what is not read waits in the socket for the next generation. What was
+  /// read is to be answered before `done`.
   native_socket native_handle() const;
 
   /// Who accepts on it; once, before Upgrader::ready(). Replaced by nothing:

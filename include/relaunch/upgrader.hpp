@@ -221,7 +221,13 @@ class RELAUNCH_EXPORT Upgrader {
   /// Deadlines::hello.
   /// @param name     ASCII, 1 to 255 characters, no control character, no ':'.
   /// @param address  "tcp://127.0.0.1:8080", "tcp://[::]:0"; numeric.
+  ///                 "unix:///run/app.sock", also "unix-seqpacket://…" and
+  ///                 "unix-datagram://…": an absolute path. The file stays
+  ///                 through upgrades, with the permissions that it is given;
+  ///                 its last owner removes it, if it is still the same.
+  ///                 "unix-abstract://name": Linux; anybody may connect.
   /// Throws Error: malformed, used twice, or the address cannot be had.
+  /// Windows: only TCP; std::errc::address_family_not_supported otherwise.
   Listener listen(std::string_view name, std::string_view address);
 
   /// Before ready(). on_take: this generation is about to accept; on_yield: it

@@ -1,7 +1,5 @@
 #include "common/os/endpoint.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -9,11 +7,11 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cstring>
 
 #include "common/base/text.hpp"
 #include "common/os/files.hpp"
 #include "posix/posix.hpp"
+#include "posix/unix_path.hpp"
 
 namespace relaunch::os {
 
@@ -26,19 +24,6 @@ constexpr char kSocketName[] = "control.sock";
 
 /// Is there a descriptor again, or memory? Asked so often.
 constexpr auto kRoomDelay = std::chrono::milliseconds{100};
-
-Result<sockaddr_un> socket_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Error{errc::invalid_argument,
-                 cat("cannot use '", text::printable(path),
-                     "' as a socket's path: it has ", path.size(),
-                     " bytes, the limit is ", sizeof address.sun_path - 1)};
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
 
 template <typename Call>
 int with_address(const sockaddr_un& address, Call call) {
@@ -72,61 +57,35 @@ Peer peer_of(int socket) {
 
 // Kept until this process ends: nobody removes what another one has bound.
 Result<Handle> take_lock(const fs::path& folder) {
-  const std::string path = (folder / "lock").string();
-  Handle lock{::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-                     S_IRUSR | S_IWUSR)};
-  if (!lock) return failure("open", path, "open");
-  if (uninterrupted([&] { return flock(lock.get(), LOCK_EX | LOCK_NB); }) ==
-      0) {
-    return lock;
-  }
-  if (errno != EWOULDBLOCK) return failure("lock", path, "flock");
+  auto lock = lock_file((folder / "lock").string());
+  if (!lock) return lock.error();
+  if (*lock) return std::move(**lock);
   return Error{errc::busy, cat("another process serves '",
                                text::printable(folder.string()), "'")};
 }
 
 // What was left by a process that was killed. With the lock held nobody of
 // ours serves it; an older program without a lock would answer.
-Result<void> remove_stale(const std::string& path) {
-  struct stat found {};
-  if (lstat(path.c_str(), &found) != 0) {
-    if (errno == ENOENT) return {};
-    return failure("look at", path, "lstat");
-  }
-  if (!S_ISSOCK(found.st_mode) || found.st_uid != geteuid()) {
-    return Error{std::make_error_code(std::errc::file_exists),
-                 cat("cannot use '", text::printable(path),
-                     "': it is no socket of this user")};
-  }
-  auto address = socket_address(path);
-  auto probe = make_socket();
-  if (!address) return address.error();
-  if (!probe) return probe.error();
-  const int connected =
-      with_address(*address, [&](const sockaddr* to, socklen_t size) {
-        return connect(probe->get(), to, size);
-      });
-  if (connected == 0 || errno == EAGAIN) {
-    return Error{errc::busy,
-                 cat("another process serves '", text::printable(path), "'")};
-  }
-  if (unlink(path.c_str()) != 0) return failure("remove", path, "unlink");
-  return {};
+Result<void> make_room(const std::string& path) {
+  const auto free = remove_stale(path, SOCK_STREAM, Whose::this_users);
+  if (!free) return free.error();
+  if (*free) return {};
+  return Error{errc::busy,
+               cat("another process serves '", text::printable(path), "'")};
 }
 
 struct Bound {
   Handle socket;
   std::string path;
-  dev_t device = 0;
-  ino_t inode = 0;
+  std::string file;  ///< file_at(path)
 };
 
 Result<Bound> bind_socket(const fs::path& folder) {
   Bound bound;
   bound.path = (folder / kSocketName).string();
-  auto address = socket_address(bound.path);
+  auto address = unix_address(bound.path);
   if (!address) return address.error();
-  if (auto removed = remove_stale(bound.path); !removed) return removed.error();
+  if (auto made = make_room(bound.path); !made) return made.error();
   auto socket = make_socket();
   if (!socket) return socket.error();
   bound.socket = std::move(*socket);
@@ -135,15 +94,12 @@ Result<Bound> bind_socket(const fs::path& folder) {
         return bind(bound.socket.get(), to, size);
       });
   if (done != 0) return failure("bind", bound.path, "bind");
-  struct stat made {};
-  if (chmod(bound.path.c_str(), S_IRUSR | S_IWUSR) != 0 ||
-      lstat(bound.path.c_str(), &made) != 0) {
+  bound.file = file_at(bound.path);
+  if (chmod(bound.path.c_str(), S_IRUSR | S_IWUSR) != 0) {
     const Error error = failure("protect", bound.path, "chmod");
     unlink(bound.path.c_str());
     return error;
   }
-  bound.device = made.st_dev;
-  bound.inode = made.st_ino;
   if (listen(bound.socket.get(), SOMAXCONN) != 0) {
     const Error error = failure("listen on", bound.path, "listen");
     unlink(bound.path.c_str());
@@ -164,13 +120,7 @@ struct Endpoint::Impl : std::enable_shared_from_this<Impl> {
         room_timer(context) {
     descriptor.assign(bound.socket.release());
   }
-  ~Impl() {
-    struct stat now {};
-    if (lstat(bound.path.c_str(), &now) == 0 && now.st_dev == bound.device &&
-        now.st_ino == bound.inode) {
-      unlink(bound.path.c_str());
-    }
-  }
+  ~Impl() { remove_file_at(bound.path, bound.file); }
 
   void wait() {
     descriptor.async_wait(
@@ -246,7 +196,7 @@ std::string endpoint_address(const fs::path& run_folder) {
 Result<std::unique_ptr<Channel>> connect_endpoint(asio::io_context& io,
                                                   const std::string& address,
                                                   std::chrono::milliseconds) {
-  auto target = socket_address(address);
+  auto target = unix_address(address);
   if (!target) return target.error();
   auto socket = make_socket();
   if (!socket) return socket.error();

@@ -41,6 +41,14 @@ Error cannot_listen(const Address& address, std::string_view call) {
       code);
 }
 
+// The reasons are in docs/windows.md: there is no exclusive use of such a path,
+// and no promise that another process can be given the socket.
+Error refused_unix(const Address& address, std::string_view what) {
+  return Error{std::make_error_code(std::errc::address_family_not_supported),
+               text::cat("cannot ", what, ' ', address.text(),
+                         ": on Windows a listener is a TCP one")};
+}
+
 int set_option(native_socket socket, int level, int option, DWORD value) {
   return setsockopt(socket, level, option,
                     reinterpret_cast<const char*>(&value), sizeof value);
@@ -60,6 +68,7 @@ Result<DWORD> option(native_socket socket, int name, std::string_view what) {
 
 // Port 0 was asked for: any port is right.
 bool is_same_place(const Address& actual, const Address& expected) {
+  if (actual.is_unix()) return false;
   if (actual.is_v6() != expected.is_v6()) return false;
   if (expected.port() != 0 && actual.port() != expected.port()) return false;
   if (expected.is_v6()) {
@@ -92,7 +101,9 @@ Result<void> start_sockets() {
   return {};
 }
 
-Result<Socket> open_listener(const Address& address) {
+Result<Socket> open_listener(const Address& address, std::string* file) {
+  if (file != nullptr) file->clear();
+  if (address.is_unix()) return refused_unix(address, "listen on");
   if (auto started = start_sockets(); !started) return started.error();
   // Raw Winsock: Asio's acceptor would set SO_REUSEADDR, which on Windows lets
   // another program take the port, and would tie the socket to a completion
@@ -123,6 +134,11 @@ Result<Socket> open_listener(const Address& address) {
   return socket;
 }
 
+// No listener makes one.
+bool has_listener_file(const Address&, std::string_view) { return true; }
+
+void remove_listener_file(const Address&, std::string_view) {}
+
 Result<Address> local_address(native_socket listener) {
   sockaddr_storage storage{};
   int size = sizeof storage;
@@ -137,6 +153,7 @@ Result<Address> local_address(native_socket listener) {
 
 Result<Address> check_listener(native_socket listener,
                                const Address& expected) {
+  if (expected.is_unix()) return refused_unix(expected, "adopt a listener for");
   const auto type = option(listener, SO_TYPE, "SO_TYPE");
   if (!type) return type.error();
   const auto accepting = option(listener, SO_ACCEPTCONN, "SO_ACCEPTCONN");
@@ -164,6 +181,7 @@ Result<bool> is_listening(native_socket listener) {
 
 // It stays bound, whatever was done to it.
 Result<void> listen_again(native_socket listener, const Address& address) {
+  if (address.is_unix()) return refused_unix(address, "listen again on");
   if (listen(listener, kLargestQueue) == 0) return {};
   return cannot_listen(address, "listen, again");
 }

@@ -23,14 +23,37 @@ namespace {
 std::shared_ptr<Listener::Impl> make_listener(std::string_view name,
                                               const Address& asked,
                                               const Address& actual,
-                                              os::Socket socket,
-                                              bool inherited) {
-  return std::make_shared<Listener::Impl>(Listener::Impl{std::string{name},
-                                                         asked,
-                                                         actual.text(),
-                                                         inherited,
-                                                         std::move(socket),
-                                                         {}});
+                                              os::Socket socket, bool inherited,
+                                              std::string file) {
+  auto listener =
+      std::make_shared<Listener::Impl>(Listener::Impl{std::string{name},
+                                                      asked,
+                                                      actual.text(),
+                                                      inherited,
+                                                      std::move(socket),
+                                                      {}});
+  listener->file = std::move(file);
+  return listener;
+}
+
+/// "DEVICE.INODE". It goes into the names under which listeners are stored,
+/// so that nothing else may be in it.
+Result<void> check_file(std::string_view file) {
+  const std::size_t dot = file.find('.');
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.size() <= 20 &&
+           text.find_first_not_of("0123456789") == text.npos;
+  };
+  if (file.empty() || (dot != file.npos && is_number(file.substr(0, dot)) &&
+                       is_number(file.substr(dot + 1)))) {
+    return {};
+  }
+  return Error{errc::malformed_frame, text::cat("a listener's file is named '",
+                                                text::printable(file), '\'')};
+}
+
+void remove_file(const Listener::Impl& listener) {
+  os::remove_listener_file(listener.asked, listener.file);
 }
 
 }  // namespace
@@ -40,12 +63,13 @@ Result<void> ListenerSet::adopt(const protocol::ListenerItem& item,
   if (auto checked = protocol::check_name(item.name); !checked) {
     return checked.error();
   }
+  if (auto checked = check_file(item.file); !checked) return checked;
   auto asked = Address::parse(item.address);
   if (!asked) return asked.error();
   const auto actual = os::check_listener(socket.get(), *asked);
   if (!actual) return actual.error();
-  auto listener =
-      make_listener(item.name, *asked, *actual, std::move(socket), true);
+  auto listener = make_listener(item.name, *asked, *actual, std::move(socket),
+                                true, item.file);
   listener->fixed = item.fixed;
   const std::lock_guard lock{mutex_};
   const std::size_t before = inherited_.size();
@@ -84,11 +108,13 @@ Result<std::shared_ptr<Listener::Impl>> ListenerSet::claim(
     listener = std::move(found->second);
     inherited_.erase(found);
   } else {
-    auto socket = os::open_listener(*asked);
+    std::string file;
+    auto socket = os::open_listener(*asked, &file);
     if (!socket) return socket.error();
     const auto actual = os::local_address(socket->get());
     if (!actual) return actual.error();
-    listener = make_listener(name, *asked, *actual, std::move(*socket), false);
+    listener = make_listener(name, *asked, *actual, std::move(*socket), false,
+                             std::move(file));
   }
   listener->attach = [this, key](AcceptHooks hooks) {
     attach(key, std::move(hooks));
@@ -134,8 +160,9 @@ std::vector<ListenerSet::Entry> ListenerSet::entries() const {
   std::vector<Entry> entries;
   for (const auto& [name, slot] : slots_) {
     if (!slot.listener->socket) continue;
-    entries.push_back(Entry{{name, 0, slot.listener->asked.text()},
-                            slot.listener->socket.get()});
+    entries.push_back(Entry{
+        {name, 0, slot.listener->asked.text(), false, slot.listener->file},
+        slot.listener->socket.get()});
   }
   return entries;
 }
@@ -157,14 +184,31 @@ Result<void> ListenerSet::keep(OpenedListener opened) {
   if (auto adopted = adopt(opened.item, std::move(opened.socket)); !adopted) {
     return adopted;
   }
-  drop(opened.item.name);
+  drop_unless(opened.item.name, opened.item.file);
   auto claimed = claim(opened.item.name, opened.item.address);
   return claimed ? Result<void>{} : claimed.error();
 }
 
-void ListenerSet::drop(const std::string& name) {
+void ListenerSet::drop(const std::string& name) { drop_unless(name, {}); }
+
+void ListenerSet::drop_unless(const std::string& name,
+                              const std::string& file) {
   const std::lock_guard lock{mutex_};
-  slots_.erase(name);
+  const auto found = slots_.find(name);
+  if (found == slots_.end()) return;
+  if (found->second.listener->file != file)
+    remove_file(*found->second.listener);
+  slots_.erase(found);
+}
+
+void ListenerSet::remove_files(const IsLast& is_last) const {
+  const std::lock_guard lock{mutex_};
+  for (const auto& [name, slot] : slots_) {
+    if (is_last(*slot.listener)) remove_file(*slot.listener);
+  }
+  for (const auto& [name, listener] : inherited_) {
+    if (is_last(*listener)) remove_file(*listener);
+  }
 }
 
 void ListenerSet::resume() {
@@ -205,7 +249,8 @@ std::vector<OpenedListener> ListenerSet::release() {
   return released;
 }
 
-void ListenerSet::close(Done done) {
+void ListenerSet::close(const IsLast& is_last, Done done) {
+  remove_files(is_last);
   pause({}, [this, done = std::move(done)] {
     std::vector<std::function<void(Done)>> hooks;
     {

@@ -27,6 +27,8 @@ struct Listener::Impl {
   os::Socket socket;
   std::function<void(AcceptHooks)> attach;
   bool fixed = false;  ///< protocol::ListenerItem
+  /// os::open_listener, by whichever generation made it; empty: none.
+  std::string file{};
 };
 
 namespace handover {
@@ -43,6 +45,8 @@ class ListenerSet {
  public:
   using Done = std::function<void()>;
   using Post = std::function<void(std::function<void()>)>;
+  /// Is nobody else to go on with this listener? Then its file goes with it.
+  using IsLast = std::function<bool(const Listener::Impl&)>;
 
   /// `post` runs a function on the library's thread.
   explicit ListenerSet(Post post) : post_(std::move(post)) {}
@@ -68,10 +72,14 @@ class ListenerSet {
   std::vector<Entry> entries() const;
   /// Of these, what this generation opened itself.
   std::vector<Entry> opened() const;
-  /// In place of what had this name before, which is closed. Errors: as adopt.
+  /// In place of what had this name before, which is closed; its file goes,
+  /// unless it is the same. Errors: as adopt.
   Result<void> keep(OpenedListener opened);
-  /// Closes the one of this name, if there is one.
+  /// Closes the one of this name, if there is one; its file goes.
   void drop(const std::string& name);
+  /// By the last owner, before the sockets are closed: a path whose listener
+  /// still answers is nobody else's.
+  void remove_files(const IsLast& is_last) const;
 
   /// All of them, open; nobody has them here any more. Not while somebody
   /// accepts.
@@ -80,9 +88,9 @@ class ListenerSet {
   void resume();
   /// All but those in `except`; `done` on the library's thread.
   void pause(const std::set<std::string>& except, Done done);
-  /// Tells everyone, then closes the sockets. Nothing accepts afterwards; who
-  /// attaches later is told to close at once.
-  void close(Done done);
+  /// Removes the files, tells everyone, then closes the sockets. Nothing
+  /// accepts afterwards; who attaches later is told to close at once.
+  void close(const IsLast& is_last, Done done);
 
  private:
   struct Slot {
@@ -92,6 +100,8 @@ class ListenerSet {
     bool accepting = false;
   };
 
+  /// The file of it stays if it is this one.
+  void drop_unless(const std::string& name, const std::string& file);
   void attach(const std::string& name, AcceptHooks hooks);
   void resume_latecomers();
   /// Calls `hook` of each chosen slot; `done` when all have finished.

@@ -84,6 +84,7 @@ RELAUNCH_KEYS(ListenerItem) {
   visitor("shard", self.shard);
   visitor("address", self.address);
   visitor.optional("fixed", self.fixed);
+  visitor.optional("file", self.file);
 }
 RELAUNCH_KEYS(Listeners) {
   visitor("batch", self.batch);
@@ -180,6 +181,9 @@ class Writer {
   void optional(std::string_view key, bool value) {
     if (value) out_[key] = true;
   }
+  void optional(std::string_view key, const std::string& value) {
+    if (!value.empty()) out_[key] = to_json(value);
+  }
 
  private:
   static json::value to_json(bool value) { return value; }
@@ -223,11 +227,12 @@ class Reader {
     }
   }
 
-  /// False where it is missing.
-  void optional(std::string_view key, bool& value) {
+  /// False, or empty, where it is missing.
+  template <typename T>
+  void optional(std::string_view key, T& value) {
     if (in_.contains(key)) return (*this)(key, value);
     keys_.push_back(key);
-    value = false;
+    value = {};
   }
 
   const std::string& problem() const { return problem_; }

@@ -119,6 +119,8 @@ struct ListenerItem {
   /// The supervisor's configuration says where: the successor gets it whatever
   /// address it asks for.
   bool fixed = false;
+  /// Which file it is bound to (os::open_listener); empty: none, or another's.
+  std::string file{};
   bool operator==(const ListenerItem&) const = default;
 };
 /// So many fit into one head, whatever their names are; more go in batches.

@@ -46,9 +46,15 @@ void InProcessHost::succeed(std::unique_ptr<Generation> successor,
   successor_->stop_watching();
   successor_->mute();
   main_.hand_over(successor_->process()->id());
-  leave();
+  self_.leave(context_.options.deadlines.drain,
+              [unclaimed = successor_->unclaimed()](const auto& listener) {
+                return unclaimed.contains(listener.name);
+              });
 }
 
-void InProcessHost::leave() { self_.leave(context_.options.deadlines.drain); }
+void InProcessHost::leave() {
+  self_.leave(context_.options.deadlines.drain,
+              [](const auto&) { return true; });
+}
 
 }  // namespace relaunch::upgrade

@@ -288,7 +288,16 @@ void SuccessorDriver::run(const action::LeaveAgain&) {
                context_.generation);
   const milliseconds told{give_back_.drain_milliseconds};
   settle_listeners({});
-  self_.leave(told.count() > 0 ? told : context_.options.deadlines.drain);
+  leave_again(told.count() > 0 ? told : context_.options.deadlines.drain);
+}
+
+// What it was given is the incumbent's, which goes on with it: unless that is
+// gone, and no supervisor holds it.
+void SuccessorDriver::leave_again(milliseconds drain) {
+  const bool all = machine_.alone() && !supervised();
+  self_.leave(drain, [all](const auto& listener) {
+    return all || !listener.inherited;
+  });
   settle_requests(false);
 }
 
@@ -301,8 +310,7 @@ void SuccessorDriver::run(const action::GiveUp& give_up) {
                text::printable(give_up.error.text()), '"');
   send(protocol::Failed{give_up.error.text()});
   settle_listeners(give_up.error);
-  self_.leave(context_.options.deadlines.drain);
-  settle_requests(false);
+  leave_again(context_.options.deadlines.drain);
 }
 
 // commit ---------------------------------------------------------------------

@@ -109,6 +109,8 @@ class SuccessorDriver {
   /// Nobody answers them any more.
   /// To whoever asks while there is no supervisor.
   Outcome unanswered() const;
+  /// Nobody has taken over yet what it opened itself.
+  void leave_again(std::chrono::milliseconds drain);
   void send(const protocol::Message& message);
   void settle_requests(bool committed);
   void settle_listeners(std::optional<Error> error);

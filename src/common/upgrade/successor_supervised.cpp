@@ -65,7 +65,9 @@ void SuccessorDriver::run(const action::LeaveForGood&) {
   context_.log(LogLevel::info,
                "told to leave: generation=", context_.generation);
   const milliseconds told = std::exchange(drain_, milliseconds{0});
-  self_.leave(told.count() > 0 ? told : context_.options.deadlines.drain);
+  // The listeners are the supervisor's.
+  self_.leave(told.count() > 0 ? told : context_.options.deadlines.drain,
+              [](const auto&) { return false; });
 }
 
 void SuccessorDriver::run(const action::Rejoin&) {

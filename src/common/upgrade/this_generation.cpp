@@ -136,13 +136,14 @@ void ThisGeneration::ask_health(std::function<void(bool)> answer) {
        [healthy, answer = std::move(answer)] { answer(*healthy); });
 }
 
-void ThisGeneration::leave(std::chrono::milliseconds drain) {
+void ThisGeneration::leave(std::chrono::milliseconds drain,
+                           handover::ListenerSet::IsLast is_last) {
   if (std::exchange(leaving_, true)) return;
   os::set_fault_role("leaving");
   if (context_.on_leave) context_.on_leave();
   const auto deadline = std::chrono::steady_clock::now() + drain;
-  enqueue([this, deadline](Done next) {
-    listeners_.close([this, deadline, next] {
+  enqueue([this, deadline, is_last = std::move(is_last)](Done next) {
+    listeners_.close(is_last, [this, deadline, next] {
       const bool has_successor = giving_ && !giving_->link.lost();
       const Drain told{std::make_shared<Drain::Impl>(
           Drain::Impl{deadline, has_successor, make_give()})};

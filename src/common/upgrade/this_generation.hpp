@@ -41,8 +41,10 @@ class ThisGeneration {
   void yield(std::set<std::string> except, Done done);
   /// Asks the application, where it runs. The answer may never come.
   void ask_health(std::function<void(bool)> answer);
-  /// Close the listeners, and tell the application that it has so long.
-  void leave(std::chrono::milliseconds drain);
+  /// Close the listeners, and tell the application that it has so long. The
+  /// files of those that nobody goes on with are removed.
+  void leave(std::chrono::milliseconds drain,
+             handover::ListenerSet::IsLast is_last);
   bool leaving() const { return leaving_; }
 
   /// Any thread, before ready().

@@ -16,7 +16,7 @@ Error failure(const char* call) { return {os::last_socket_error(), call}; }
 }  // namespace
 
 os::Socket connect_raw(const Address& where) {
-  const int family = where.is_v6() ? AF_INET6 : AF_INET;
+  const int family = static_cast<const sockaddr*>(where.native())->sa_family;
   os::Socket client{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!client) throw failure("socket");
   if (::connect(client.get(), static_cast<const sockaddr*>(where.native()),

@@ -210,6 +210,27 @@ TEST(Message, EveryKeyIsRequired) {
   }
 }
 
+TEST(Message, ListenerSaysWhoseFileItIsAndWhetherItIsFixed) {
+  const std::string whole =
+      R"({"type":"opened","items":[)"
+      R"({"name":"local","shard":0,"address":"unix:///run/app.sock",)"
+      R"("fixed":true,"file":"26.1234"}]})";
+  Opened opened{{{"local", 0, "unix:///run/app.sock", true, "26.1234"}}};
+  EXPECT_EQ(to_frame(opened).head, whole);
+  EXPECT_EQ(from_frame(head(whole, 1)).value(), Message{opened});
+  opened.items[0].fixed = false;
+  opened.items[0].file.clear();
+  const auto frame = head(to_frame(opened).head, 1);
+  EXPECT_EQ(frame.head.find("fi"), std::string::npos);
+  EXPECT_EQ(from_frame(frame).value(), Message{opened});
+  for (const char* wrong : {R"("file":1)", R"("fixed":"yes")"}) {
+    std::string text = whole;
+    text.replace(text.find(R"("fixed")"), text.npos,
+                 std::string{wrong} + "}]}");
+    EXPECT_EQ(code_of(head(text, 1)), errc::malformed_frame) << text;
+  }
+}
+
 TEST(Message, UnknownKeysAreIgnored) {
   const auto message =
       from_frame(head(R"({"type":"adopted","batch":1,"later":{"a":[1]}})"));
@@ -328,10 +349,10 @@ TEST(Message, RefusesNamesThatWouldReachATerminal) {
 
 TEST(Message, AFullBatchOfTheLongestNamesFitsIntoOneHead) {
   Listeners listeners;
-  const std::string address =
-      "tcp://[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255%interface]:65535";
+  const std::string address = "unix-seqpacket:///" + std::string(106, '"');
   for (std::size_t i = 0; i < kMaxListenersPerFrame; ++i) {
-    listeners.items.push_back({std::string(255, '"'), 4294967295, address});
+    listeners.items.push_back({std::string(255, '"'), 4294967295, address, true,
+                               "18446744073709551615.18446744073709551615"});
   }
   const auto message = from_frame(to_frame(listeners));
   ASSERT_TRUE(message) << message.error().text();
