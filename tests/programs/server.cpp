@@ -21,7 +21,8 @@
 //   stuck=1             its executor runs nothing any more once it has served
 //   stuck_drain=1       a request of it never ends
 //   listen=ADDRESS      another address for the listener "http"
-//   listener.NAME=ADDRESS  a further listener
+//   listener.NAME=ADDRESS  a further listener; one at a path says the greeting
+//                       to whoever connects, and closes
 //   hang_on_turn=1      never comes back from on_take
 //   tells=1             says what it was started with, and at every step
 //                       whether its signals are as it had set them
@@ -52,6 +53,7 @@
 #include "programs/census.hpp"
 #include "programs/host_habits.hpp"
 #include "programs/hostile.hpp"
+#include "programs/local_server.hpp"
 #include "programs/recipe.hpp"
 #include "programs/settings.hpp"
 #include "programs/tracing.hpp"
@@ -158,6 +160,11 @@ class Application {
   void add_server(const std::string& name, const std::string& address) {
     const Listener listener = upgrader_.listen(name, address);
     say("listening " + name + ' ' + listener.address());
+    if (address.starts_with("unix")) {
+      local_servers_.push_back(
+          std::make_unique<LocalServer>(io_, listener, hello::greeting()));
+      return;
+    }
     servers_.push_back(std::make_unique<hello::Server>(
         io_, upgrader_, listener,
         hello::ServerOptions{{},
@@ -205,6 +212,7 @@ class Application {
   boost::asio::steady_timer slow_{io_};
   Upgrader upgrader_;
   std::vector<std::unique_ptr<hello::Server>> servers_;
+  std::vector<std::unique_ptr<LocalServer>> local_servers_;
   bool has_taken_ = false;
 };
 

@@ -66,7 +66,7 @@ ManagerReport::Stored ManagerReport::stored_of(
     const std::vector<os::PassedSocket>& passed) {
   Stored stored;
   for (const auto& [name, socket] : passed) {
-    if (name.starts_with(stored_name(""))) {
+    if (stored_item(name)) {
       stored[name] = os::identity_of(socket.get());
     }
   }
@@ -80,7 +80,7 @@ void ManagerReport::keep_store() {
   Stored held;
   std::map<std::string, native_socket> sockets;
   for (const auto& entry : supervisor_.listeners().entries()) {
-    const std::string name = stored_name(entry.item.name);
+    const std::string name = stored_name(entry.item);
     held[name] = os::identity_of(entry.socket);
     sockets[name] = entry.socket;
   }

@@ -19,8 +19,10 @@ namespace relaunch::supervisor {
 /// is that of the listener, or "web". Nothing: another address.
 std::optional<std::string> socket_unit_of(const ListenerOption& option);
 
-/// The name of this listener in the store.
-std::string stored_name(std::string_view listener);
+/// The name of this listener in the store, which also says whose its file is.
+std::string stored_name(const protocol::ListenerItem& listener);
+/// What such a name says: the listener's own, and its file.
+std::optional<protocol::ListenerItem> stored_item(std::string_view name);
 
 class PassedListeners {
  public:
@@ -29,8 +31,8 @@ class PassedListeners {
       : sockets_(std::move(sockets)) {}
 
   /// What was passed for it; nothing: it is to be opened. Errors: it can only
-  /// be had from systemd, and was not passed, or several were, or it is no TCP
-  /// listener.
+  /// be had from systemd, and was not passed, or several were, or it is no
+  /// listener that relaunch knows.
   Result<std::optional<handover::OpenedListener>> take(
       const ListenerOption& option);
   /// Each of these has been passed.

@@ -78,7 +78,12 @@ Result<void> Supervisor::prepare(std::string control) {
   journal_ = Journal{options_.state_folder / "journal"};
   // What still runs has them open: it gives them back.
   if (Recovery::nobody_left(journal_.read())) {
-    if (auto opened = open_listeners(); !opened) return opened;
+    if (auto opened = open_listeners(); !opened) {
+      // What was passed is kept for the next start, by whoever passed it.
+      listeners_.remove_files(
+          [](const auto& listener) { return !listener.inherited; });
+      return opened;
+    }
   }
   context_.board.change([&](Status& status) {
     status.generation = context_.generation;
@@ -93,6 +98,8 @@ void Supervisor::run() {
       [this](const observe::Event& event) { note_generation(event); });
   boost::asio::post(context_.io, [this] { recover(); });
   context_.io.run();
+  // Unless it lets go: then another one goes on with them.
+  if (stopping_) listeners_.remove_files([](const auto&) { return true; });
   tell({}, observe::name::kSupervisorStopped);
 }
 

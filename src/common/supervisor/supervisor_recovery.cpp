@@ -143,8 +143,7 @@ Result<void> Supervisor::can_let_go() const {
 std::vector<os::PassedSocket> Supervisor::pass_on() {
   std::vector<os::PassedSocket> passed;
   for (auto& listener : listeners_.release()) {
-    passed.push_back(
-        {stored_name(listener.item.name), std::move(listener.socket)});
+    passed.push_back({stored_name(listener.item), std::move(listener.socket)});
   }
   return passed;
 }

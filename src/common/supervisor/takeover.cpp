@@ -70,7 +70,7 @@ Takeover::Takeover(boost::asio::io_context& io, const Replacement& replacement,
   check.arguments.front() = text::utf8(replacement.executable);
   check.environment = os::own_environment();
   for (const auto& entry : listeners) {
-    check.listeners.push_back({stored_name(entry.item.name), entry.socket});
+    check.listeners.push_back({stored_name(entry.item), entry.socket});
   }
   deadline_.arm(replacement.check_deadline, [this] { runner_.cancel(); });
   boost::asio::post(io, [this, check = std::move(check),

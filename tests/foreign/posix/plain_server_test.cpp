@@ -5,6 +5,7 @@
 #include "common/base/text.hpp"
 #include "common/os/process.hpp"
 #include "foreign/supervised_program.hpp"
+#include "support/raw_stream.hpp"
 #include "support/scratch_folder.hpp"
 
 namespace relaunch::test {
@@ -41,6 +42,26 @@ TEST(PlainServer, UpgradesUnderLoadLoseNoRequest) {
   const LoadReport report = load.stop();
   EXPECT_EQ(report.failed(), 0U) << report.text() << program.log();
   EXPECT_EQ(report.generations.size(), 6U);
+}
+
+TEST(PlainServer, ListenerAtAPathIsHeldThroughUpgradesAndGoneAfterTheStop) {
+  const ScratchFolder folder;
+  const auto path = folder / "app.sock";
+  const auto address = Address::parse(text::cat("unix://", path)).value();
+  Options options = plain();
+  options.listeners = {{"local", address.text()}};
+  SupervisedProgram program{options};
+  ASSERT_TRUE(program.wait_for_generation(1)) << program.log();
+  for (std::uint32_t generation = 2; generation <= 3; ++generation) {
+    // Waits in the queue until somebody accepts.
+    const auto client = connect_raw(address);
+    const Outcome outcome = program.upgrade();
+    ASSERT_EQ(to_string(outcome.result), "done") << outcome.reason;
+    send_raw(client.get(), "GET / HTTP/1.1\r\n\r\n");
+    EXPECT_THAT(receive_raw(client.get(), 1'000), HasSubstr("hello"));
+  }
+  EXPECT_TRUE(program.stop(supervisor::StopMode::drain)) << program.log();
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST(PlainServer, ARefusedUpgradeLeavesItsRestartStanding) {

@@ -12,6 +12,7 @@
 #include "common/os/process.hpp"
 #include "common/supervisor/passed_listeners.hpp"
 #include "support/child.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -143,6 +144,55 @@ TEST(PassedListeners, OutOfTheStoreFitByNameAndAddress) {
   ASSERT_EQ(rest.size(), 1u);
   EXPECT_EQ(rest.front().item.name, "moved");
   EXPECT_THAT(listeners.close(), ElementsAre("unknown"));
+}
+
+TEST(PassedListeners, AtAPathBringTheFileThatIsTheirsOutOfTheStore) {
+  const ScratchFolder folder;
+  const auto address =
+      Address::parse(text::cat("unix://", folder / "app.sock")).value();
+  const auto stored = [&](std::string_view unit) {
+    std::string file;
+    auto socket = os::open_listener(address, &file).value();
+    std::vector<os::PassedSocket> sockets;
+    const protocol::ListenerItem item{"web", 0, {}, false, file};
+    sockets.push_back({supervisor::stored_name(item), std::move(socket)});
+    PassedListeners listeners{std::move(sockets)};
+    const std::string asked = unit.empty() ? address.text() : std::string{unit};
+    EXPECT_TRUE(listeners.have({{"web", asked}}));
+    auto took = listeners.take({"web", asked}).value();
+    EXPECT_EQ(took->item.file, unit.empty() ? file : "");
+    os::remove_listener_file(address, file);
+  };
+  stored("");
+  stored("systemd:");  // what a unit has made is the unit's
+}
+
+TEST(PassedListeners, WhosePathIsGoneAreOpenedAnew) {
+  const ScratchFolder folder;
+  const auto address =
+      Address::parse(text::cat("unix://", folder / "app.sock")).value();
+  std::string file;
+  auto socket = os::open_listener(address, &file).value();
+  std::vector<os::PassedSocket> sockets;
+  sockets.push_back({supervisor::stored_name({"web", 0, {}, false, file}),
+                     std::move(socket)});
+  os::remove_listener_file(address, file);
+  PassedListeners listeners{std::move(sockets)};
+  EXPECT_EQ(taken(listeners, {"web", address.text()}), "none");
+  EXPECT_TRUE(listeners.take_stored().empty());
+}
+
+TEST(PassedListeners, AreStoredUnderANameThatTellsTheirs) {
+  const protocol::ListenerItem plain{"a/b=c", 0, {}};
+  EXPECT_EQ(supervisor::stored_name(plain), "relaunch/listener/a/b=c");
+  EXPECT_EQ(supervisor::stored_item("relaunch/listener/a/b=c"), plain);
+  const protocol::ListenerItem local{"web", 0, {}, false, "26.1234"};
+  EXPECT_EQ(supervisor::stored_name(local), "relaunch/listener=26.1234/web");
+  EXPECT_EQ(supervisor::stored_item("relaunch/listener=26.1234/web"), local);
+  for (const char* name : {"", "web", "relaunch/listener",
+                           "relaunch/listenerx/a", "relaunch/listener=1.2"}) {
+    EXPECT_FALSE(supervisor::stored_item(name)) << name;
+  }
 }
 
 TEST(PassedListeners, MustListen) {
