@@ -23,9 +23,11 @@
 #include "relaunch/connection.hpp"
 #include "relaunch/error.hpp"
 #include "relaunch/export.hpp"
+#include "relaunch/file.hpp"
 #include "relaunch/listener.hpp"
 #include "relaunch/log.hpp"
 #include "relaunch/outcome.hpp"
+#include "relaunch/state.hpp"
 
 namespace relaunch {
 
@@ -174,6 +176,26 @@ class RELAUNCH_EXPORT Drain {
   void hand_over(std::string name, Connection connection,
                  OnHandedOver on_end) const;
 
+  /// How it ended: no error, or why the successor has not merged it.
+  using OnDeltaTaken = std::function<void(std::optional<Error>)>;
+
+  /// What has changed in a state since the successor asked for it; whoever
+  /// gives it must not return from main before `on_end`. Written by
+  /// `delta.write` here and now, on the calling thread, whatever
+  /// StateOffer::own_thread says. Any thread.
+  ///
+  /// @param name    Who merges it: Upgrader::on_state_delta in the successor.
+  /// @param on_end  Once, on the library's thread; must neither block nor
+  ///                throw. Without an error the successor has merged it.
+  ///                errc::handover_refused  there is no successor, it does not
+  ///                                        take this one, or its merge threw
+  ///                errc::invalid_argument  a malformed name, over the limit
+  ///                errc::channel_lost      nobody knows whether it has
+  ///                errc::stopped           the Upgrader is gone
+  ///                a system error          there is no memory for it
+  void hand_over_delta(std::string name, const StateOffer& delta,
+                       OnDeltaTaken on_end) const;
+
   struct Impl;
   explicit Drain(std::shared_ptr<Impl> impl);
 
@@ -249,6 +271,52 @@ class RELAUNCH_EXPORT Upgrader {
   void on_connection(std::string_view name,
                      std::function<void(Connection)> take,
                      std::size_t limit = SIZE_MAX);
+
+  /// What a successor may ask for while it prepares, and this generation
+  /// serves. Any thread, at any time; best before ready().
+  /// Throws Error (errc::invalid_argument): the name or the tag is malformed,
+  /// there is no function, or the name is provided already.
+  void provide_state(std::string_view name, StateOffer offer);
+  /// Merges what has changed in a state after it was given: comes after the
+  /// commit, where the incumbent says so (Drain::hand_over_delta), any number
+  /// of times. `merge` runs where callbacks run; what it throws is told to the
+  /// incumbent. Before ready(). `wish`: what can be read; its deadline and
+  /// `required` mean nothing here.
+  /// Throws Error: the name or the wish is malformed, or the name is taken.
+  void on_state_delta(std::string_view name, StateWish wish,
+                      std::function<void(State)> merge);
+  /// The state of this name, as the incumbent writes it now: asked for, waited
+  /// for and checked (schema, size, checksum). Empty, with the reason, for a
+  /// cold start: in a generation that succeeds nobody, or nobody who embeds
+  /// this library; and, if it is not required, where it cannot be had.
+  ///
+  /// Blocks, at most Deadlines::hello and the wish's deadline. In a successor
+  /// before its ready(), not from a callback. The incumbent keeps its state,
+  /// whatever comes of this.
+  ///
+  /// Throws Error: the name or the wish is malformed
+  /// (errc::invalid_argument); the incumbent's listeners did not come (as
+  /// listen()); it is required and cannot be had. Then the incumbent has been
+  /// told why, it ends the upgrade, and serves on:
+  ///   errc::handover_refused  it has none of this name, its writer threw, it
+  ///                           is of another schema, too large, or damaged
+  ///   errc::ready_timeout     it did not come in time
+  ///   errc::channel_lost      the incumbent ended or cannot be reached
+  State inherited_state(std::string_view name, const StateWish& wish);
+
+  /// A file or pipe that a successor may ask for under this name; a duplicate
+  /// is kept until withdraw_file() or the end. Windows: one that is on a
+  /// completion port stays on it, for every process.
+  /// Throws Error: the name is malformed or provided already, or `file` is
+  /// neither a file nor a pipe (errc::invalid_argument); a system error.
+  void provide_file(std::string_view name, native_handle file);
+  /// Closes the duplicate, if there is one: a log was rotated, say.
+  void withdraw_file(std::string_view name);
+  /// The incumbent's file of this name. Empty, with the reason: there is none,
+  /// it is of another kind, or open for less than `access`; what came is closed
+  /// then. Blocks as inherited_state() does, for ten seconds at most.
+  /// Throws Error: the name is malformed, or as listen().
+  File inherited_file(std::string_view name, FileKind kind, FileAccess access);
 
   /// This generation has initialised. A first generation accepts now; a
   /// successor when it gets the turn. Listeners that the incumbent gave and

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/error_text.hpp"
 #include "common/control/library_endpoint.hpp"
 #include "common/os/fault.hpp"
 #include "common/os/files.hpp"
@@ -151,6 +152,11 @@ struct Upgrader::Impl {
                std::function<void(std::string_view)> on_line,
                std::function<void(const Outcome&)> on_end);
   void stop();
+  /// What the incumbent gives under this name. errc::stopped: it succeeds
+  /// nobody.
+  template <typename Pull>
+  auto inherit(std::string_view kind, std::string_view name, Pull pull)
+      -> decltype(pull(std::string{}));
 
   Context context;
   std::chrono::steady_clock::time_point began;
@@ -299,6 +305,19 @@ void Upgrader::Impl::stop() {
   successor->stop([this] { coordinator->stop(); });
 }
 
+template <typename Pull>
+auto Upgrader::Impl::inherit(std::string_view kind, std::string_view name,
+                             Pull pull) -> decltype(pull(std::string{})) {
+  check_or_throw(protocol::check_name(name));
+  if (!inherits()) return Error{errc::stopped, "this is a first generation"};
+  check_or_throw(successor->wait_for_listeners());
+  auto pulled = pull(std::string{name});
+  if (pulled) return pulled;
+  const Error& why = pulled.error();
+  return Error{why.code(), text::cat("cannot inherit ", kind, " '", name,
+                                     "': ", text_without_code(why))};
+}
+
 Upgrader::Upgrader(Options options) {
   os::open_missing_streams();  // before anything else is opened
   impl_ = std::make_unique<Impl>(std::move(options));
@@ -328,8 +347,53 @@ void Upgrader::on_health(std::function<bool()> callback) {
 void Upgrader::on_connection(std::string_view name,
                              std::function<void(Connection)> take,
                              std::size_t limit) {
+  check_or_throw(impl_->self.crossing().connections().add(
+      std::string{name}, std::move(take), limit));
+}
+
+void Upgrader::provide_state(std::string_view name, StateOffer offer) {
+  check_or_throw(impl_->self.crossing().provisions().add_state(
+      std::string{name}, std::move(offer)));
+}
+
+void Upgrader::on_state_delta(std::string_view name, StateWish wish,
+                              std::function<void(State)> merge) {
+  check_or_throw(impl_->self.crossing().add_delta(
+      std::string{name}, std::move(wish), std::move(merge)));
+}
+
+State Upgrader::inherited_state(std::string_view name, const StateWish& wish) {
+  check_or_throw(handover::check_wish(wish));
+  auto state = impl_->inherit("state", name, [&](const std::string& key) {
+    return impl_->self.crossing().pull_state(key, wish);
+  });
+  if (state) return std::move(*state);
+  const std::string why = text_without_code(state.error());
+  if (state.error().code() == errc::stopped) return State{why};
+  if (wish.required) {
+    impl_->successor->give_up(state.error());
+    throw state.error();
+  }
+  impl_->context.log(LogLevel::warning,
+                     "starting cold: ", text::printable(why));
+  return State{why};
+}
+
+void Upgrader::provide_file(std::string_view name, native_handle file) {
   check_or_throw(
-      impl_->self.set_on_connection(std::string{name}, std::move(take), limit));
+      impl_->self.crossing().provisions().add_file(std::string{name}, file));
+}
+
+void Upgrader::withdraw_file(std::string_view name) {
+  impl_->self.crossing().provisions().remove_file(std::string{name});
+}
+
+File Upgrader::inherited_file(std::string_view name, FileKind kind,
+                              FileAccess access) {
+  auto file = impl_->inherit("file", name, [&](const std::string& key) {
+    return impl_->self.crossing().pull_file(key, kind, access);
+  });
+  return file ? std::move(*file) : File{text_without_code(file.error())};
 }
 
 void Upgrader::ready() {

@@ -27,7 +27,7 @@
 //   tells=1             says what it was started with, and at every step
 //                       whether its signals are as it had set them
 //   moves=1             goes to another folder when the Upgrader is made
-//   and the habits of host_habits.hpp
+//   and the habits of host_habits.hpp, the belongings of holdings.hpp
 #include "server.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -51,6 +51,7 @@
 #include "common/os/system.hpp"
 #include "greeting.hpp"
 #include "programs/census.hpp"
+#include "programs/holdings.hpp"
 #include "programs/host_habits.hpp"
 #include "programs/hostile.hpp"
 #include "programs/local_server.hpp"
@@ -117,7 +118,9 @@ std::string origin() {
 class Application {
  public:
   explicit Application(const Settings& settings)
-      : upgrader_(read_options(settings, io_)) {
+      : upgrader_(read_options(settings, io_)),
+        holdings_(recipe, text::path_from_utf8(setting(settings, "state")),
+                  say) {
     if (find(recipe, "tells") != nullptr) say("origin: " + origin());
     tell_signals("made");
     if (find(recipe, "moves") != nullptr) {
@@ -134,6 +137,7 @@ class Application {
   }
 
   void run() {
+    holdings_.take_and_provide(upgrader_);
     upgrader_.on_take([this] { taken(); });
     upgrader_.on_yield([this] {
       say("yielded");
@@ -142,6 +146,8 @@ class Application {
     upgrader_.on_health([this] { return healthy(); });
     upgrader_.on_drain([this](Drain drain) {
       say("draining");
+      holdings_.give_delta(
+          drain, std::make_shared<decltype(never_ending_)>(never_ending_));
       tell_signals("draining");
       for (auto& server : servers_) server->drain(drain);
       if (find(recipe, "stuck_drain") == nullptr) never_ending_.reset();
@@ -211,6 +217,7 @@ class Application {
       never_ending_{boost::asio::make_work_guard(io_)};
   boost::asio::steady_timer slow_{io_};
   Upgrader upgrader_;
+  Holdings holdings_;
   std::vector<std::unique_ptr<hello::Server>> servers_;
   std::vector<std::unique_ptr<LocalServer>> local_servers_;
   bool has_taken_ = false;

@@ -241,6 +241,9 @@ void GenerationLink::welcome() {
     leaving_.push_back(leaver->process);
   }
   send(welcome, std::move(handles));
+}
+
+void GenerationLink::give_listeners() {
   batches_.assign(1, {});
   for (auto& entry : listeners_.entries()) {
     if (batches_.back().size() == protocol::kMaxListenersPerFrame)
@@ -273,7 +276,8 @@ void GenerationLink::send_batch(std::size_t batch) {
   send(listeners, std::move(handles));
 }
 
-// Without it the upgrade is as good as one without connections.
+// An incumbent that cannot be told keeps what it has: its successor finds the
+// link closed.
 void GenerationLink::introduce(os::Handle end,
                                std::shared_ptr<os::Process> other, bool gives) {
   const auto sent = std::make_shared<os::Handle>(std::move(end));
@@ -281,9 +285,10 @@ void GenerationLink::introduce(os::Handle end,
                  {os::SendHandle{sent->get()}, os::SendHandle{other->handle()}},
                  [this, sent, other](const std::optional<Error>& error) {
                    if (!error) return;
+                   if (!reports_) return fail(*error, false);
                    context_.log(
                        LogLevel::warning,
-                       "connections are not handed over: ", error->text());
+                       "nothing but listeners is handed over: ", error->text());
                  });
 }
 

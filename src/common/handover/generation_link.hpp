@@ -43,8 +43,9 @@ class GenerationLink : public upgrade::Generation {
   Result<void> adopt(std::shared_ptr<os::Process> process,
                      std::unique_ptr<os::Channel> channel,
                      std::function<void(const protocol::Rejoin&)> complete);
-  /// Answers its hello, then gives the listeners, batch by batch.
   void welcome() override;
+  /// Batch by batch.
+  void give_listeners() override;
   void ask_health() override;
   void give_turn() override;
   void take_turn_back(std::chrono::milliseconds drain) override;

@@ -23,6 +23,12 @@
 // connections.give before a batch of connections is sent
 // connections.take before the successor says that it has one
 // connections.own  after that, before it touches them
+// state.write      before the application writes a state
+// state.give       before it is sent, also what has changed in one
+// state.take       before what came is checked
+// memory.make      memfd_create, CreateFileMappingW
+// memory.fill      write, VirtualAlloc
+// memory.map       mmap, MapViewOfFile
 // listener.open    socket
 // process.launch   clone, CreateProcessW
 // process.open     pidfd_open, OpenProcess

@@ -23,6 +23,8 @@ constexpr std::size_t kMaxDepth = 8;
 constexpr std::string_view kCutMark = "...";
 constexpr std::size_t kMaxReasonBytes = 4096 + kCutMark.size();
 constexpr std::size_t kMaxNameBytes = 255;
+/// What every reader of JSON has as a whole number.
+constexpr std::uint64_t kLargestNumber = INT64_MAX;
 
 /// In the order of Message's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
@@ -40,7 +42,11 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kTypes{
     "upgrade_line",    "upgrade_ended",
     "report",          "rejoin",
     "rejoined",        "peer",
-    "connections",     "connections_taken"};
+    "connections",     "connections_taken",
+    "want_state",      "state",
+    "want_file",       "file",
+    "not_given",       "state_delta",
+    "delta_taken"};
 
 // The keys of each message, once for both directions. `self` is const when it
 // is written.
@@ -167,6 +173,46 @@ RELAUNCH_KEYS(ConnectionsTaken) {
   visitor("batch", self.batch);
   visitor("refused", self.refused);
 }
+RELAUNCH_KEYS(WantState) {
+  visitor("number", self.number);
+  visitor("name", self.name);
+  visitor("schema", self.schema);
+  visitor("min_version", self.min_version);
+  visitor("max_version", self.max_version);
+  visitor("limit", self.limit);
+}
+RELAUNCH_KEYS(StateGiven) {
+  visitor("number", self.number);
+  visitor("schema", self.schema);
+  visitor("version", self.version);
+  visitor("bytes", self.bytes);
+  visitor("checksum", self.checksum);
+}
+RELAUNCH_KEYS(WantFile) {
+  visitor("number", self.number);
+  visitor("name", self.name);
+}
+RELAUNCH_KEYS(FileGiven) {
+  visitor("number", self.number);
+  visitor("kind", self.kind);
+  visitor("access", self.access);
+}
+RELAUNCH_KEYS(NotGiven) {
+  visitor("number", self.number);
+  visitor("reason", self.reason);
+}
+RELAUNCH_KEYS(StateDelta) {
+  visitor("number", self.number);
+  visitor("name", self.name);
+  visitor("schema", self.schema);
+  visitor("version", self.version);
+  visitor("bytes", self.bytes);
+  visitor("checksum", self.checksum);
+}
+RELAUNCH_KEYS(DeltaTaken) {
+  visitor("number", self.number);
+  visitor("refused", self.refused);
+}
 
 #undef RELAUNCH_KEYS
 
@@ -189,6 +235,9 @@ class Writer {
   static json::value to_json(bool value) { return value; }
   static json::value to_json(std::uint16_t value) { return value; }
   static json::value to_json(std::uint32_t value) { return value; }
+  static json::value to_json(std::uint64_t value) {
+    return static_cast<std::int64_t>(std::min(value, kLargestNumber));
+  }
   static json::value to_json(const std::string& value) {
     return json::value(text::valid_utf8(value));
   }
@@ -252,8 +301,10 @@ class Reader {
     // The parser makes uint64 only of what does not fit into int64.
     const std::int64_t* number = in.if_int64();
     if (number == nullptr || *number < 0) return false;
-    if (*number > std::int64_t{std::numeric_limits<Number>::max()})
+    if (static_cast<std::uint64_t>(*number) >
+        std::uint64_t{std::numeric_limits<Number>::max()}) {
       return false;
+    }
     out = static_cast<Number>(*number);
     return true;
   }
@@ -355,8 +406,11 @@ std::size_t handles_of(const Message& message) {
   const auto* connections = std::get_if<Connections>(&message);
   if (connections != nullptr) return connections->items.size();
   if (std::get_if<Peer>(&message)) return 2;
-  return std::get_if<Pause>(&message) || std::get_if<Rejoined>(&message) ? 1
-                                                                         : 0;
+  const bool one =
+      std::get_if<Pause>(&message) || std::get_if<Rejoined>(&message) ||
+      std::get_if<StateGiven>(&message) || std::get_if<FileGiven>(&message) ||
+      std::get_if<StateDelta>(&message);
+  return one ? 1 : 0;
 }
 
 /// What travels as the frame's body, in few messages.
@@ -368,13 +422,8 @@ auto body_of(Some& message) -> decltype(&std::get<UpgradeLine>(message).line) {
   return ended == nullptr ? nullptr : &ended->build_output;
 }
 
-/// Rules that the types alone do not express.
-Result<void> check_content(const Message& message, std::size_t handles) {
-  const std::string_view type = type_of(message);
-  if (handles != handles_of(message)) {
-    return malformed(type, text::cat("it came with ", handles, " handles, not ",
-                                     handles_of(message)));
-  }
+/// The names that stand in it.
+std::vector<std::string_view> names_in(const Message& message) {
   std::vector<std::string_view> names;
   if (const auto* ready = std::get_if<Ready>(&message)) {
     names.assign(ready->unclaimed.begin(), ready->unclaimed.end());
@@ -386,14 +435,41 @@ Result<void> check_content(const Message& message, std::size_t handles) {
     for (const auto& item : given->items) names.push_back(item.name);
   } else if (const auto* pause = std::get_if<Pause>(&message)) {
     names.assign(pause->except.begin(), pause->except.end());
+  } else if (const auto* want = std::get_if<WantState>(&message)) {
+    names.assign({want->name, want->schema});
+  } else if (const auto* state = std::get_if<StateGiven>(&message)) {
+    names.assign({state->schema});
+  } else if (const auto* delta = std::get_if<StateDelta>(&message)) {
+    names.assign({delta->name, delta->schema});
+  } else if (const auto* file = std::get_if<WantFile>(&message)) {
+    names.assign({file->name});
   }
-  for (const std::string_view name : names) {
+  return names;
+}
+
+/// The text that says why something failed, in those messages that have one.
+template <typename Some>
+auto reason_in(Some& message) -> decltype(&std::get<Failed>(message).reason) {
+  if (auto* failed = std::get_if<Failed>(&message)) return &failed->reason;
+  if (auto* none = std::get_if<NotGiven>(&message)) return &none->reason;
+  auto* delta = std::get_if<DeltaTaken>(&message);
+  return delta == nullptr ? nullptr : &delta->refused;
+}
+
+/// Rules that the types alone do not express.
+Result<void> check_content(const Message& message, std::size_t handles) {
+  const std::string_view type = type_of(message);
+  if (handles != handles_of(message)) {
+    return malformed(type, text::cat("it came with ", handles, " handles, not ",
+                                     handles_of(message)));
+  }
+  for (const std::string_view name : names_in(message)) {
     const auto fine = check_name(name);
     if (!fine) return malformed(type, fine.error().text());
   }
-  const auto* failed = std::get_if<Failed>(&message);
-  if (failed && failed->reason.size() > kMaxReasonBytes) {
-    return malformed(type, text::cat("its reason has ", failed->reason.size(),
+  const auto* reason = reason_in(message);
+  if (reason && reason->size() > kMaxReasonBytes) {
+    return malformed(type, text::cat("its reason has ", reason->size(),
                                      " bytes, the limit is ", kMaxReasonBytes));
   }
   return {};
@@ -420,6 +496,10 @@ Result<void> check_sizes(const Message& message) {
   return {};
 }
 
+bool is_long(const std::string& reason) {
+  return text::valid_utf8(reason).size() > kMaxReasonBytes;
+}
+
 /// A reason may quote what a program printed; it must fit into a head.
 std::string cut_reason(std::string reason) {
   if (reason.size() <= kMaxReasonBytes) return reason;
@@ -437,15 +517,15 @@ std::string_view type_of(const Message& message) {
 }
 
 Frame to_frame(const Message& message) {
+  if (const auto* reason = reason_in(message); reason && is_long(*reason)) {
+    Message short_one = message;
+    *reason_in(short_one) = cut_reason(text::valid_utf8(*reason));
+    return to_frame(short_one);
+  }
   json::object head;
   head["type"] = json::string_view{type_of(message)};
   Writer writer{head};
-  if (const auto* failed = std::get_if<Failed>(&message)) {
-    const Failed short_one{cut_reason(text::valid_utf8(failed->reason))};
-    visit_keys(writer, short_one);
-  } else {
-    std::visit([&](const auto& each) { visit_keys(writer, each); }, message);
-  }
+  std::visit([&](const auto& each) { visit_keys(writer, each); }, message);
   Frame frame;
   if (const auto* body = body_of(message)) frame.body = *body;
   frame.head = json::serialize(head);

@@ -235,7 +235,66 @@ struct Turn {
   bool operator==(const Turn&) const = default;
 };
 
-// On the link between the two peers, in the incumbent's drain -----------------
+// On the link between the two peers, while the successor prepares -------------
+
+/// Successor to incumbent: give the state of this name.
+struct WantState {
+  std::uint32_t number = 0;  ///< of the answer to it
+  std::string name;
+  std::string schema;  ///< it can read this one, in these versions
+  std::uint32_t min_version = 0;
+  std::uint32_t max_version = 0;
+  std::uint64_t limit = 0;  ///< and no more bytes than these
+  bool operator==(const WantState&) const = default;
+};
+/// Incumbent to successor. Handle: the memory, which nobody writes to any more.
+struct StateGiven {
+  std::uint32_t number = 0;
+  std::string schema;
+  std::uint32_t version = 0;
+  std::uint64_t bytes = 0;
+  std::string checksum;  ///< XXH3, 64 bits, as 16 hex digits
+  bool operator==(const StateGiven&) const = default;
+};
+/// Successor to incumbent: give the file or pipe of this name.
+struct WantFile {
+  std::uint32_t number = 0;
+  std::string name;
+  bool operator==(const WantFile&) const = default;
+};
+/// Incumbent to successor. Handle: the file.
+struct FileGiven {
+  std::uint32_t number = 0;
+  std::string kind;    ///< "file", "pipe"
+  std::string access;  ///< "read", "write", "read_write"
+  bool operator==(const FileGiven&) const = default;
+};
+/// Incumbent to successor: there is nothing, and why.
+struct NotGiven {
+  std::uint32_t number = 0;
+  std::string reason;
+  bool operator==(const NotGiven&) const = default;
+};
+
+// On the same link, in the incumbent's drain ----------------------------------
+
+/// Incumbent to successor: what has changed in a state since it was given.
+/// Handle: as of StateGiven.
+struct StateDelta {
+  std::uint32_t number = 0;  ///< of the answer to it
+  std::string name;
+  std::string schema;
+  std::uint32_t version = 0;
+  std::uint64_t bytes = 0;
+  std::string checksum;
+  bool operator==(const StateDelta&) const = default;
+};
+/// Successor to incumbent.
+struct DeltaTaken {
+  std::uint32_t number = 0;
+  std::string refused;  ///< why not; empty: it is merged
+  bool operator==(const DeltaTaken&) const = default;
+};
 
 /// A live connection. What it brings is in the message's `bytes`, item by item:
 /// its state, then what was read of it and not consumed.
@@ -274,7 +333,9 @@ using Message =
                  StopRequested, AbortRequested, EndProbation, Committed, Leave,
                  Welcome, Listeners, AskHealth, GiveBack, Commit, Turn, Opened,
                  UpgradeRequested, Pause, DrainNow, UpgradeLine, UpgradeEnded,
-                 Report, Rejoin, Rejoined, Peer, Connections, ConnectionsTaken>;
+                 Report, Rejoin, Rejoined, Peer, Connections, ConnectionsTaken,
+                 WantState, StateGiven, WantFile, FileGiven, NotGiven,
+                 StateDelta, DeltaTaken>;
 
 /// The value of the head's key "type": "hello", "ask_health", …
 std::string_view type_of(const Message& message);

@@ -170,7 +170,7 @@ class Supervisor final : private upgrade::Host {
   os::ProcessId pid() const override;
   std::unique_ptr<upgrade::Generation> make_successor(
       upgrade::Generation::Tell tell) override;
-  void introduce(upgrade::Generation& successor) override;
+  Result<void> introduce(upgrade::Generation& successor) override;
   void pause(const upgrade::Generation& successor,
              std::function<void()> done) override;
   void end_incumbent() override;

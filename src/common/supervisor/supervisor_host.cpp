@@ -48,15 +48,13 @@ std::unique_ptr<upgrade::Generation> Supervisor::make_successor(
                                             std::move(tell));
 }
 
-void Supervisor::introduce(upgrade::Generation& successor) {
-  if (!incumbent_) return;
+Result<void> Supervisor::introduce(upgrade::Generation& successor) {
+  if (!incumbent_) return {};
   auto link = os::make_channel_pair();
-  if (!link) {
-    return context_.log(LogLevel::warning, "connections are not handed over: ",
-                        link.error().text());
-  }
+  if (!link) return link.error();
   incumbent_->introduce(std::move(link->ours), successor.process(), true);
   successor.introduce(std::move(link->theirs), incumbent_->process(), false);
+  return {};
 }
 
 void Supervisor::pause(const upgrade::Generation& successor,

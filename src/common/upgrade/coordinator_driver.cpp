@@ -203,7 +203,10 @@ void CoordinatorDriver::run(const action::Launch&) {
 
 void CoordinatorDriver::run(const action::Welcome&) {
   attempt_->successor->welcome();
-  host_.introduce(*attempt_->successor);
+  if (auto introduced = host_.introduce(*attempt_->successor); !introduced) {
+    return feed(event::SuccessorFailed{introduced.error(), false});
+  }
+  attempt_->successor->give_listeners();
 }
 
 void CoordinatorDriver::run(const action::AskHealth&) {

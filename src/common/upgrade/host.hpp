@@ -24,8 +24,9 @@ class Host {
 
   virtual std::unique_ptr<Generation> make_successor(Generation::Tell tell) = 0;
   /// Incumbent and successor can reach each other from here on, if both embed
-  /// the library. Without it what lives behind the listeners is drained.
-  virtual void introduce(Generation& successor) = 0;
+  /// the library. Without it what lives behind the listeners is drained. On an
+  /// error they cannot: the upgrade must end.
+  virtual Result<void> introduce(Generation& successor) = 0;
   /// The incumbent stops accepting, but on what this successor did not take;
   /// `done` when it has. At once if nobody serves.
   virtual void pause(const Generation& successor,

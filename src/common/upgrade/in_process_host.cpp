@@ -18,18 +18,17 @@ std::unique_ptr<Generation> InProcessHost::make_successor(
       context_, self_.listeners(), departures_, std::move(tell));
 }
 
-void InProcessHost::introduce(Generation& successor) {
+Result<void> InProcessHost::introduce(Generation& successor) {
   auto link = os::make_channel_pair();
+  if (!link) return link.error();
   auto own = os::own_process_handle();
-  if (!link || !own) {
-    return context_.log(LogLevel::warning, "connections are not handed over: ",
-                        (link ? own.error() : link.error()).text());
-  }
-  self_.give_to(std::move(link->ours), successor.process());
+  if (!own) return own.error();
+  self_.crossing().give_to(std::move(link->ours), successor.process());
   successor.introduce(
       std::move(link->theirs),
       std::make_shared<os::Process>(std::move(*own), os::own_process_id()),
       false);
+  return {};
 }
 
 void InProcessHost::pause(const Generation& successor,

@@ -18,7 +18,7 @@ class InProcessHost final : public Host {
   std::optional<std::string> why_not() const override;
   os::ProcessId pid() const override { return os::own_process_id(); }
   std::unique_ptr<Generation> make_successor(Generation::Tell tell) override;
-  void introduce(Generation& successor) override;
+  Result<void> introduce(Generation& successor) override;
   void pause(const Generation& successor, std::function<void()> done) override;
   void resume() override;
   void succeed(std::unique_ptr<Generation> successor,

@@ -1,6 +1,8 @@
 #include "common/upgrade/successor_driver.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <future>
 #include <utility>
 
 #include "common/os/fault.hpp"
@@ -192,9 +194,9 @@ void SuccessorDriver::on_peer(const protocol::Peer& peer,
   const auto other =
       std::make_shared<os::Process>(std::move(*process), peer.pid);
   if (peer.gives) {
-    self_.give_to(std::move(*end), other);
+    self_.crossing().give_to(std::move(*end), other);
   } else {
-    self_.take_from(std::move(*end), other);
+    self_.crossing().take_from(std::move(*end), other);
   }
 }
 
@@ -233,6 +235,16 @@ Result<void> SuccessorDriver::wait_for_listeners() {
 }
 
 // prepare --------------------------------------------------------------------
+
+void SuccessorDriver::give_up(const Error& error) {
+  const auto told = std::make_shared<std::promise<void>>();
+  context_.mailbox->post([this, error, told] {
+    feed(event::CannotAdopt{error});
+    // Behind what has just been queued to be sent.
+    boost::asio::post(context_.io, [told] { told->set_value(); });
+  });
+  told->get_future().wait_for(std::chrono::seconds{1});
+}
 
 void SuccessorDriver::run(const action::SendReady&) {
   if (supervised()) send_opened(self_.listeners().opened());
@@ -326,7 +338,7 @@ void SuccessorDriver::run(const action::RecordAlone&) {
 
 void SuccessorDriver::run(const action::Stay& stay) {
   os::set_fault_role("incumbent");
-  self_.stay();
+  self_.crossing().stay();
   context_.log(LogLevel::info, "committed: generation=", context_.generation,
                " release=", context_.release);
   for (auto& leaver : std::exchange(leaving_, {})) {

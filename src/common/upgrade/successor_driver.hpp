@@ -44,6 +44,9 @@ class SuccessorDriver {
   Result<void> wait_for_listeners();
 
   void ready() { feed(event::ApplicationReady{}); }
+  /// It cannot become a generation. Any thread but the library's: returns when
+  /// the incumbent has been told why, or a second has passed.
+  void give_up(const Error& error);
   void extend_ready(std::chrono::milliseconds more);
   /// `if_committed` runs once if this generation stays nevertheless: the
   /// incumbent may have committed it before it heard of the stop.

@@ -3,7 +3,6 @@
 #include <exception>
 #include <utility>
 
-#include "common/os/connection.hpp"
 #include "common/os/fault.hpp"
 
 namespace relaunch {
@@ -12,6 +11,7 @@ struct Drain::Impl {
   std::chrono::steady_clock::time_point deadline;
   bool has_successor = false;
   handover::Give give;
+  handover::GiveDelta give_delta;
 };
 Drain::Drain(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 std::chrono::steady_clock::time_point Drain::deadline() const {
@@ -24,53 +24,21 @@ void Drain::hand_over(std::string name, Connection connection,
   impl_->give(std::move(name), std::move(connection), std::move(on_end));
 }
 
-namespace upgrade {
-
-namespace {
-
-/// Comes back to whoever offers it, whatever becomes of the Upgrader.
-struct Offer {
-  Offer(std::string name_, Connection connection_,
-        handover::OnHandedOver on_end_)
-      : name(std::move(name_)),
-        connection(std::move(connection_)),
-        on_end(std::move(on_end_)) {}
-  Offer(const Offer&) = delete;
-  Offer& operator=(const Offer&) = delete;
-  ~Offer() { refuse({errc::stopped, "the Upgrader is gone"}); }
-
-  void refuse(Error error) {
-    if (auto end = std::exchange(on_end, {})) {
-      end(std::move(error), std::move(connection));
-    }
-  }
-
-  std::string name;
-  Connection connection;
-  handover::OnHandedOver on_end;
-};
-
-Result<void> check_offer(const Offer& offer) {
-  if (auto checked = protocol::check_name(offer.name); !checked) {
-    return checked;
-  }
-  const std::size_t bytes =
-      offer.connection.state.size() + offer.connection.unread.size();
-  if (bytes > protocol::kMaxConnectionBytes) {
-    return Error{
-        errc::invalid_argument,
-        text::cat("cannot hand a connection over with ", bytes,
-                  " bytes, the limit is ", protocol::kMaxConnectionBytes)};
-  }
-  return os::check_connected(offer.connection.socket());
+void Drain::hand_over_delta(std::string name, const StateOffer& delta,
+                            OnDeltaTaken on_end) const {
+  impl_->give_delta(std::move(name), delta, std::move(on_end));
 }
 
-}  // namespace
+namespace upgrade {
 
 ThisGeneration::ThisGeneration(Context& context)
     : context_(context),
       listeners_([mailbox = context.mailbox](std::function<void()> work) {
         mailbox->post(std::move(work));
+      }),
+      crossing_(context, [this](const char* what,
+                                std::function<void()> callback, Done done) {
+        call(what, std::move(callback), std::move(done));
       }) {}
 
 void ThisGeneration::set_on_take(std::function<void()> callback) {
@@ -141,12 +109,13 @@ void ThisGeneration::leave(std::chrono::milliseconds drain,
   if (std::exchange(leaving_, true)) return;
   os::set_fault_role("leaving");
   if (context_.on_leave) context_.on_leave();
+  crossing_.leave();
   const auto deadline = std::chrono::steady_clock::now() + drain;
   enqueue([this, deadline, is_last = std::move(is_last)](Done next) {
     listeners_.close(is_last, [this, deadline, next] {
-      const bool has_successor = giving_ && !giving_->link.lost();
       const Drain told{std::make_shared<Drain::Impl>(
-          Drain::Impl{deadline, has_successor, make_give()})};
+          Drain::Impl{deadline, crossing_.has_successor(),
+                      crossing_.make_give(), crossing_.make_give_delta()})};
       std::function<void(Drain)> callback;
       {
         const std::lock_guard lock{mutex_};
@@ -158,98 +127,6 @@ void ThisGeneration::leave(std::chrono::milliseconds drain,
           "on_drain", [callback, told] { callback(told); }, next);
     });
   });
-}
-
-// what lives behind the listeners --------------------------------------------
-
-Result<void> ThisGeneration::set_on_connection(
-    const std::string& name, handover::ConnectionTakers::Take take,
-    std::size_t limit) {
-  return takers_.add(name, std::move(take), limit);
-}
-
-void ThisGeneration::give_to(os::Handle end,
-                             std::shared_ptr<os::Process> successor) {
-  giving_ = std::make_unique<Giving>(context_.io, std::move(end),
-                                     std::move(successor));
-  giving_->link.start(
-      [this](const protocol::Message& message, std::vector<os::Incoming>) {
-        on_answer(message);
-      },
-      [this](const Error& error) {
-        giving_->connections.lost(error);
-        // Not from within its own callback; its handles must not stay.
-        context_.mailbox->post([lost = std::shared_ptr(std::move(giving_))] {});
-      });
-}
-
-void ThisGeneration::on_answer(const protocol::Message& message) {
-  const auto* taken = std::get_if<protocol::ConnectionsTaken>(&message);
-  if (taken && giving_->connections.taken(*taken)) return;
-  giving_->link.lose({errc::unexpected_message,
-                      text::cat("the successor sent ", type_of(message))});
-}
-
-handover::Give ThisGeneration::make_give() {
-  return [this, mailbox = context_.mailbox](std::string name,
-                                            Connection connection,
-                                            handover::OnHandedOver on_end) {
-    mailbox->post(
-        [this, offer = std::make_shared<Offer>(
-                   std::move(name), std::move(connection), std::move(on_end))] {
-          if (auto checked = check_offer(*offer); !checked) {
-            return offer->refuse(checked.error());
-          }
-          if (!giving_ || giving_->link.lost()) {
-            return offer->refuse({errc::handover_refused,
-                                  "there is no successor to go on with it"});
-          }
-          giving_->connections.give(std::move(offer->name),
-                                    std::move(offer->connection),
-                                    std::exchange(offer->on_end, {}));
-        });
-  };
-}
-
-void ThisGeneration::take_from(os::Handle end,
-                               std::shared_ptr<os::Process> incumbent) {
-  taking_ = std::make_unique<handover::PeerLink>(context_.io, std::move(end),
-                                                 std::move(incumbent));
-  taking_->start(
-      [this](const protocol::Message& message,
-             std::vector<os::Incoming> handles) {
-        on_gift(message, std::move(handles));
-      },
-      // What it has not said to be ours comes back to it.
-      [this](const Error&) {
-        context_.mailbox->post([lost = std::shared_ptr(std::move(taking_))] {});
-      });
-}
-
-void ThisGeneration::on_gift(const protocol::Message& message,
-                             std::vector<os::Incoming> handles) {
-  const auto* connections = std::get_if<protocol::Connections>(&message);
-  if (!connections) {
-    return taking_->lose({errc::unexpected_message,
-                          text::cat("the incumbent sent ", type_of(message))});
-  }
-  const auto find =
-      [this](
-          const std::string& name) -> Result<handover::ConnectionTakers::Take> {
-    // One that may have to go again would take them with it.
-    if (stays_ && !leaving_) return takers_.find(name);
-    return Error{errc::handover_refused, "the successor does not stay"};
-  };
-  handover::take_connections(
-      *taking_, find, *connections, std::move(handles),
-      [this](const handover::ConnectionTakers::Take& take,
-             Connection connection) {
-        call(
-            "on_connection",
-            [take, taken = std::make_shared<Connection>(
-                       std::move(connection))] { take(std::move(*taken)); },
-            [] {});
-      });
 }
 
 void ThisGeneration::enqueue(std::function<void(Done)> step) {

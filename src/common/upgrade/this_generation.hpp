@@ -12,10 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "common/handover/connection_giver.hpp"
-#include "common/handover/connection_taker.hpp"
+#include "common/handover/crossing.hpp"
 #include "common/handover/listeners.hpp"
-#include "common/handover/peer_link.hpp"
 #include "common/upgrade/context.hpp"
 
 namespace relaunch::upgrade {
@@ -47,16 +45,8 @@ class ThisGeneration {
              handover::ListenerSet::IsLast is_last);
   bool leaving() const { return leaving_; }
 
-  /// Any thread, before ready().
-  Result<void> set_on_connection(const std::string& name,
-                                 handover::ConnectionTakers::Take take,
-                                 std::size_t limit);
-  /// The link to the generation that succeeds this one, from now on.
-  void give_to(os::Handle end, std::shared_ptr<os::Process> successor);
-  /// The link to the generation that this one succeeds.
-  void take_from(os::Handle end, std::shared_ptr<os::Process> incumbent);
-  /// It is committed: what lives behind the listeners may come.
-  void stay() { stays_ = true; }
+  /// What lives behind the listeners.
+  handover::Crossing& crossing() { return crossing_; }
 
  private:
   struct Callbacks {
@@ -66,19 +56,6 @@ class ThisGeneration {
     std::function<bool()> health;
   };
 
-  struct Giving {
-    Giving(boost::asio::io_context& io, os::Handle end,
-           std::shared_ptr<os::Process> successor)
-        : link(io, std::move(end), std::move(successor)),
-          connections(io, link) {}
-    handover::PeerLink link;
-    handover::ConnectionGiver connections;
-  };
-
-  handover::Give make_give();
-  void on_answer(const protocol::Message& message);
-  void on_gift(const protocol::Message& message,
-               std::vector<os::Incoming> handles);
   void enqueue(std::function<void(Done)> step);
   void run_next();
   /// In the application, then back on the library's thread.
@@ -87,14 +64,11 @@ class ThisGeneration {
 
   Context& context_;
   handover::ListenerSet listeners_;
+  handover::Crossing crossing_;
   mutable std::mutex mutex_;
   Callbacks callbacks_;
   std::deque<std::function<void(Done)>> steps_;
   std::optional<Drain> told_;  ///< what on_drain was told, once it was
-  handover::ConnectionTakers takers_;
-  std::unique_ptr<Giving> giving_;
-  std::unique_ptr<handover::PeerLink> taking_;
-  bool stays_ = false;
   bool busy_ = false;
   bool leaving_ = false;
 };

@@ -21,9 +21,9 @@ observe::Event upgrade_event(std::string_view name, std::string_view phase) {
 }
 
 TEST(MetricsFormat, IsWhatPrometheusReads) {
-#ifndef PROMTOOL
-  GTEST_SKIP() << "no promtool here: run ./ci/setup";
-#else
+  if (std::string_view{PROMTOOL}.empty()) {
+    GTEST_SKIP() << "no promtool here: run ./ci/setup";
+  }
   observe::Metrics metrics;
   for (const char* phase : {"build", "stage", "launch"}) {
     metrics.add(upgrade_event(observe::name::kUpgradePhase, phase));
@@ -44,7 +44,6 @@ TEST(MetricsFormat, IsWhatPrometheusReads) {
 
   EXPECT_EQ(checked.status.text(), "exit code 0");
   EXPECT_EQ(checked.output, "");
-#endif
 }
 
 }  // namespace

@@ -115,6 +115,25 @@ std::vector<Golden> golden_messages() {
        R"({"name":"chat","state_bytes":0,"unread_bytes":0},)"
        R"({"name":"http","state_bytes":0,"unread_bytes":0}]})",
        2},
+      {WantState{4, "cache", "cache-rows", 2, 3, 1ull << 40},
+       R"({"type":"want_state","number":4,"name":"cache",)"
+       R"("schema":"cache-rows","min_version":2,"max_version":3,)"
+       R"("limit":1099511627776})"},
+      {StateGiven{4, "cache-rows", 3, 5'000'000'000, "0123456789abcdef"},
+       R"({"type":"state","number":4,"schema":"cache-rows","version":3,)"
+       R"("bytes":5000000000,"checksum":"0123456789abcdef"})",
+       1},
+      {WantFile{5, "log"}, R"({"type":"want_file","number":5,"name":"log"})"},
+      {FileGiven{5, "pipe", "read_write"},
+       R"({"type":"file","number":5,"kind":"pipe","access":"read_write"})", 1},
+      {NotGiven{5, "there is no file 'log'"},
+       R"({"type":"not_given","number":5,"reason":"there is no file 'log'"})"},
+      {StateDelta{1, "cache", "cache-rows", 3, 12, "0123456789abcdef"},
+       R"({"type":"state_delta","number":1,"name":"cache",)"
+       R"("schema":"cache-rows","version":3,"bytes":12,)"
+       R"("checksum":"0123456789abcdef"})",
+       1},
+      {DeltaTaken{1, ""}, R"({"type":"delta_taken","number":1,"refused":""})"},
       {ConnectionsTaken{3, {{1, "nobody takes it"}}},
        R"({"type":"connections_taken","batch":3,"refused":[)"
        R"({"index":1,"reason":"nobody takes it"}]})"},
