@@ -398,6 +398,9 @@ struct Given : Giving {
 /// in `state`. A write that was cancelled cannot be handed over on Windows,
 /// since nobody knows how much of it was sent.
 ///
+/// Its client hears nothing until the successor has it. Whoever has thousands
+/// hands over some at a time (128), and stops the next one when one has ended.
+///
 /// Completes on the stream's executor with
 /// - no error, and a closed stream: the successor goes on with it.
 /// - the errors of Drain::hand_over, and the stream as it was: it is to be
