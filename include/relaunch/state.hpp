@@ -53,12 +53,16 @@ struct StateOffer {
   /// Called whenever a successor asks for it, while this generation serves. It
   /// must change nothing that an upgrade that is taken back would need. What it
   /// throws is the reason why the state is not given.
+  ///
+  /// It is not called any more once on_drain is, and one that is being called
+  /// then is told by its next write(); on_drain waits for it, at most
+  /// Deadlines::pause, and the Upgrader's destructor as long as it takes.
   std::function<void(StateWriter&)> write;
   /// No more bytes than these, nor than the successor wants.
   std::uint64_t limit = std::uint64_t{1} << 30;
   /// Call `write` on a thread of its own, so that serving goes on while much is
   /// written: it must lock what it reads. Else it is called where callbacks
-  /// run; so it is anyhow if there is no Options::executor.
+  /// run. Without an Options::executor it always has a thread of its own.
   bool own_thread = false;
 };
 
@@ -72,8 +76,7 @@ struct StateWish {
   /// abandoned, with the reason. Else it is a cold start.
   bool required = false;
   std::uint64_t limit = std::uint64_t{1} << 30;
-  /// Until it is here and checked. No longer than Deadlines::ready, which goes
-  /// on meanwhile.
+  /// Until it is here; then it is checked. Deadlines::ready goes on meanwhile.
   std::chrono::milliseconds deadline = std::chrono::seconds{30};
 };
 

@@ -185,8 +185,9 @@ class RELAUNCH_EXPORT Drain {
   /// StateOffer::own_thread says. Any thread.
   ///
   /// @param name    Who merges it: Upgrader::on_state_delta in the successor.
-  /// @param on_end  Once, on the library's thread; must neither block nor
-  ///                throw. Without an error the successor has merged it.
+  /// @param on_end  Once, on the library's thread (errc::stopped: where the
+  ///                Upgrader ends); must neither block nor throw; may be empty.
+  ///                Without an error the successor has merged it.
   ///                errc::handover_refused  there is no successor, it does not
   ///                                        take this one, or its merge threw
   ///                errc::invalid_argument  a malformed name, over the limit
@@ -228,7 +229,8 @@ class RELAUNCH_EXPORT Upgrader {
   /// Leaves: listeners are closed, a build and a staging are cancelled, and a
   /// successor that does not have the turn is ended; one that has it goes on
   /// alone. Whoever asked for an upgrade is answered (errc::stopped). Blocks
-  /// until a file that is being copied is finished. Not on the library's own
+  /// until a file that is being copied is finished, and until a state that is
+  /// being written (StateOffer::write). Not on the library's own
   /// thread: not from on_end or on_line. Windows: not in DllMain and not with
   /// static storage: it waits for its thread, which may be unable to end there.
   ~Upgrader();
@@ -302,6 +304,8 @@ class RELAUNCH_EXPORT Upgrader {
   ///                           is of another schema, too large, or damaged
   ///   errc::ready_timeout     it did not come in time
   ///   errc::channel_lost      the incumbent ended or cannot be reached
+  ///   errc::malformed_frame, errc::unexpected_message  it broke the protocol
+  ///   a system error          no memory or handle for it
   State inherited_state(std::string_view name, const StateWish& wish);
 
   /// A file or pipe that a successor may ask for under this name; a duplicate

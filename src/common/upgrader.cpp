@@ -315,7 +315,7 @@ auto Upgrader::Impl::inherit(std::string_view kind, std::string_view name,
   if (pulled) return pulled;
   const Error& why = pulled.error();
   return Error{why.code(), text::cat("cannot inherit ", kind, " '", name,
-                                     "': ", text_without_code(why))};
+                                     "': ", context_of(why))};
 }
 
 Upgrader::Upgrader(Options options) {
@@ -368,15 +368,12 @@ State Upgrader::inherited_state(std::string_view name, const StateWish& wish) {
     return impl_->self.crossing().pull_state(key, wish);
   });
   if (state) return std::move(*state);
-  const std::string why = text_without_code(state.error());
-  if (state.error().code() == errc::stopped) return State{why};
-  if (wish.required) {
+  // A start that succeeds nobody is cold by nature.
+  if (wish.required && state.error().code() != errc::stopped) {
     impl_->successor->give_up(state.error());
     throw state.error();
   }
-  impl_->context.log(LogLevel::warning,
-                     "starting cold: ", text::printable(why));
-  return State{why};
+  return State{reason_of(state.error())};
 }
 
 void Upgrader::provide_file(std::string_view name, native_handle file) {
@@ -393,7 +390,7 @@ File Upgrader::inherited_file(std::string_view name, FileKind kind,
   auto file = impl_->inherit("file", name, [&](const std::string& key) {
     return impl_->self.crossing().pull_file(key, kind, access);
   });
-  return file ? std::move(*file) : File{text_without_code(file.error())};
+  return file ? std::move(*file) : File{reason_of(file.error())};
 }
 
 void Upgrader::ready() {

@@ -30,6 +30,10 @@ Result<FileFacts> describe_file(native_handle file) {
   return result;
 }
 
+Result<FileFacts> describe_arrived_file(native_handle file, FileKind) {
+  return describe_file(file);
+}
+
 Result<Handle> duplicate_handle(native_handle file) {
   Handle handle{::fcntl(file, F_DUPFD_CLOEXEC, 3)};
   if (!handle) {

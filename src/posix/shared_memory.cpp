@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@ namespace {
 using text::cat;
 
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+// A write beyond it would end the process by SIGXFSZ.
+// https://man7.org/linux/man-pages/man2/getrlimit.2.html
+bool exceeds_file_limit(std::uint64_t size) {
+  rlimit limit = {};
+  return ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur;
+}
 
 Error failed(const char* what, const char* call) {
   return Error{last_error(), cat("cannot ", what, " shared memory: ", call)};
@@ -50,6 +58,10 @@ Result<void> SharedMemory::append(const void* bytes, std::size_t size) {
     return Error{
         errc::invalid_argument,
         cat("cannot fill shared memory: the limit is ", limit_, " bytes")};
+  }
+  if (exceeds_file_limit(size_ + size)) {
+    return Error{std::make_error_code(std::errc::file_too_large),
+                 "cannot fill shared memory: RLIMIT_FSIZE"};
   }
   const char* at = static_cast<const char*>(bytes);
   while (size > 0) {
@@ -91,7 +103,10 @@ Result<MappedMemory> MappedMemory::map(native_handle sealed,
   if (size == 0) return mapped;
   void* data = MAP_FAILED;
   if (!fault("memory.map")) {
-    data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, sealed, 0);
+    // Not MAP_SHARED: before Linux 6.7 that counts as a mapping which could be
+    // written through, and is refused. Nothing is copied as it is only read.
+    // https://man7.org/linux/man-pages/man2/F_ADD_SEALS.2const.html
+    data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, sealed, 0);
   }
   if (data == MAP_FAILED) return failed("map", "mmap");
   mapped.data_ = data;

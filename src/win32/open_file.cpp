@@ -21,13 +21,26 @@ struct BasicInformation {
   ULONG reserved[10];
 };
 
+Error refused(std::string_view why) {
+  return Error{make_error_code(errc::invalid_argument),
+               text::cat("cannot use a file: ", why)};
+}
+
+/// GetFileType calls it a pipe.
+bool is_socket(native_handle file) {
+  int type = 0;
+  int size = sizeof type;
+  return getsockopt(reinterpret_cast<SOCKET>(file), SOL_SOCKET, SO_TYPE,
+                    reinterpret_cast<char*>(&type), &size) == 0;
+}
+
 Result<ACCESS_MASK> granted_access(native_handle file) {
   static const auto query =
       reinterpret_cast<NtQueryObjectFunction>(reinterpret_cast<void (*)()>(
           GetProcAddress(GetModuleHandleW(L"ntdll"), "NtQueryObject")));
   BasicInformation facts{};
   if (query == nullptr || query(file, 0, &facts, sizeof facts, nullptr) != 0) {
-    return Error{errc::invalid_argument, "cannot use a file: it is not open"};
+    return refused("it is not open");
   }
   return facts.granted_access;
 }
@@ -35,28 +48,37 @@ Result<ACCESS_MASK> granted_access(native_handle file) {
 }  // namespace
 
 Result<FileFacts> describe_file(native_handle file) {
-  const auto refused = [](std::string_view why) {
-    return Error{errc::invalid_argument, text::cat("cannot use a file: ", why)};
-  };
-  const auto granted = granted_access(file);
-  if (!granted) return granted.error();
-  FileFacts result;
   const DWORD type = GetFileType(file);
   if (type == FILE_TYPE_PIPE) {
-    result.kind = FileKind::pipe;
-  } else if (type != FILE_TYPE_DISK) {
+    return describe_arrived_file(file, FileKind::pipe);
+  }
+  FILE_STANDARD_INFO facts{};
+  if (type != FILE_TYPE_DISK ||
+      (GetFileInformationByHandleEx(file, FileStandardInfo, &facts,
+                                    sizeof facts) != 0 &&
+       facts.Directory != 0)) {
     return refused("it is neither a file nor a pipe");
   }
+  return describe_arrived_file(file, FileKind::file);
+}
+
+Result<FileFacts> describe_arrived_file(native_handle file,
+                                        FileKind announced) {
+  const auto granted = granted_access(file);
+  if (!granted) return granted.error();
+  if (is_socket(file)) return refused("it is a socket");
+  FileFacts facts;
+  facts.kind = announced;
   const bool reads = (*granted & FILE_READ_DATA) != 0;
-  // A log is often opened for appending only.
-  // For a pipe that bit is FILE_CREATE_PIPE_INSTANCE.
-  const DWORD append = result.kind == FileKind::file ? FILE_APPEND_DATA : 0;
+  // A log is often opened for appending only. For a pipe that bit is
+  // FILE_CREATE_PIPE_INSTANCE.
+  const DWORD append = announced == FileKind::file ? FILE_APPEND_DATA : 0;
   const bool writes = (*granted & (FILE_WRITE_DATA | append)) != 0;
   if (!reads && !writes) return refused("it cannot be read or written");
-  result.access = reads && writes ? FileAccess::read_write
-                  : reads         ? FileAccess::read
-                                  : FileAccess::write;
-  return result;
+  facts.access = reads && writes ? FileAccess::read_write
+                 : reads         ? FileAccess::read
+                                 : FileAccess::write;
+  return facts;
 }
 
 Result<Handle> duplicate_handle(native_handle file) {

@@ -20,6 +20,19 @@ constexpr std::uint64_t kPiece = 4 * 1024 * 1024;
 DWORD high(std::uint64_t size) { return static_cast<DWORD>(size >> 32); }
 DWORD low(std::uint64_t size) { return static_cast<DWORD>(size & 0xFFFFFFFF); }
 
+/// Who has a handle that only reads could make one of it that writes, unless
+/// the access list lets nobody.
+struct AccessForNobody {
+  AccessForNobody() {
+    InitializeAcl(&list, sizeof list, ACL_REVISION);
+    InitializeSecurityDescriptor(&descriptor, SECURITY_DESCRIPTOR_REVISION);
+    SetSecurityDescriptorDacl(&descriptor, TRUE, &list, FALSE);
+  }
+  ACL list{};
+  SECURITY_DESCRIPTOR descriptor{};
+  SECURITY_ATTRIBUTES attributes{sizeof attributes, &descriptor, FALSE};
+};
+
 }  // namespace
 
 // Reserved as a whole, so that it need not be copied when it grows; it costs
@@ -28,10 +41,11 @@ DWORD low(std::uint64_t size) { return static_cast<DWORD>(size & 0xFFFFFFFF); }
 Result<SharedMemory> SharedMemory::create(std::uint64_t limit) {
   SharedMemory memory;
   const std::uint64_t room = std::max<std::uint64_t>(limit, 1);
+  AccessForNobody nobody;
   if (!fault("memory.make")) {
     memory.handle_ = win32::own(CreateFileMappingW(
-        INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE | SEC_RESERVE, high(room),
-        low(room), nullptr));
+        INVALID_HANDLE_VALUE, &nobody.attributes, PAGE_READWRITE | SEC_RESERVE,
+        high(room), low(room), nullptr));
   }
   if (!memory.handle_) {
     return failure("cannot make shared memory: CreateFileMappingW");

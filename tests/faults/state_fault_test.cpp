@@ -82,6 +82,9 @@ TEST_P(StateFault, LeavesSomebodyWhoServesAsItCan) {
   if (successor_serves) {
     EXPECT_TRUE(server.process().wait_for_line("state: none, ", kStepDeadline))
         << server.process().output();
+    EXPECT_TRUE(server.process().wait_for_line("committed: generation=2",
+                                               kStepDeadline))
+        << server.process().output();
   }
   const auto until = std::chrono::steady_clock::now() + kStepDeadline;
   const std::string wanted = successor_serves ? "two" : "one";

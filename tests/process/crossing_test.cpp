@@ -8,6 +8,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <deque>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -152,7 +153,7 @@ TEST_F(CrossingPair, NobodyIsAskedByOneThatLeaves) {
   successor_->leave();
   const auto state = pull_state();
   ASSERT_FALSE(state);
-  EXPECT_EQ(state.error().code(), errc::stopped);
+  EXPECT_EQ(state.error().code(), errc::handover_refused);
 }
 
 TEST_F(CrossingTest, OfAGenerationThatSucceedsNobodyThereIsNothing) {
@@ -213,6 +214,70 @@ TEST_F(CrossingPair, LeavesNoHandle) {
     if (round == 1) before = census();
   }
   EXPECT_EQ(census(), before);
+}
+
+TEST_F(CrossingPair, WhatAMergeThrowsIsTold) {
+  ASSERT_TRUE(successor_->add_delta("cache", wish(), [](const State&) {
+    throw std::runtime_error("no room");
+  }));
+  successor_->stay();
+  std::optional<Error> end;
+  incumbent_->make_give_delta()(
+      "cache", offer("x"), [&](std::optional<Error> error) { end = error; });
+  ASSERT_TRUE(wait_until(context_.io, [&] { return end.has_value(); }));
+  EXPECT_THAT(end->text(), HasSubstr("its merge threw: no room"));
+}
+
+TEST_F(CrossingPair, ChangeThatIsMalformedBreaksNothing) {
+  successor_->stay();
+  StateOffer malformed = offer("x");
+  malformed.schema.tag = "a:b";
+  std::optional<Error> end;
+  const auto give = incumbent_->make_give_delta();
+  give("cache", malformed, {});
+  give("cache", malformed, [&](std::optional<Error> error) { end = error; });
+  ASSERT_TRUE(wait_until(context_.io, [&] { return end.has_value(); }));
+  EXPECT_EQ(end->code(), errc::invalid_argument);
+  EXPECT_TRUE(incumbent_->has_successor());
+}
+
+TEST_F(CrossingPair, StateIsWrittenOnceAtATime) {
+  StateOffer slow = offer("");
+  std::promise<void> go_on;
+  slow.write = [wait = go_on.get_future().share()](StateWriter& out) {
+    wait.wait_for(kPatience);
+    out.write("rows");
+  };
+  ASSERT_TRUE(incumbent_->provisions().add_state("cache", slow));
+  StateWish hasty = wish();
+  hasty.deadline = std::chrono::milliseconds{50};
+  EXPECT_EQ(pull_state(hasty).error().code(), errc::ready_timeout);
+  EXPECT_THAT(pull_state().error().text(),
+              HasSubstr("it is being written already"));
+  // The first answer comes when nobody wants it any more.
+  go_on.set_value();
+  bool written = false;
+  incumbent_->when_written([&] { written = true; });
+  ASSERT_TRUE(wait_until(context_.io, [&] { return written; }));
+  const auto state = pull_state();
+  ASSERT_TRUE(state) << state.error().text();
+  EXPECT_EQ(state->bytes(), "rows");
+}
+
+// A question that waits for the library's thread outlives who asked it.
+TEST_F(CrossingPair, GivenUpBeforeItWasAskedHurtsNobody) {
+  ASSERT_TRUE(incumbent_->provisions().add_state("cache", offer("rows")));
+  StateWish hasty = wish();
+  hasty.deadline = std::chrono::milliseconds{1};
+  EXPECT_EQ(successor_->pull_state("cache", hasty).error().code(),
+            errc::ready_timeout);
+  EXPECT_TRUE(pull_state());
+}
+
+TEST_F(CrossingPair, LeavingIncumbentGivesNoState) {
+  ASSERT_TRUE(incumbent_->provisions().add_state("cache", offer("rows")));
+  incumbent_->leave();
+  EXPECT_THAT(pull_state().error().text(), HasSubstr("this generation leaves"));
 }
 
 // a peer that breaks the rules ------------------------------------------------

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "common/handover/provisions.hpp"
+#include "common/os/listener.hpp"
 #include "support/open_files.hpp"
 #include "support/scratch_folder.hpp"
 #include "support/system_facts.hpp"
@@ -42,10 +43,20 @@ TEST(OpenFile, DuplicateIsTheSameOpenFile) {
 
 TEST(OpenFile, WhatIsNeitherAFileNorAPipeIsRefused) {
   EXPECT_FALSE(os::describe_file(kNoHandle));
+  const ScratchFolder scratch;
   const auto device = open_inheritable_stray();
-  const auto facts = os::describe_file(device.get());
-  ASSERT_FALSE(facts);
-  EXPECT_EQ(facts.error().code(), errc::invalid_argument);
+  const auto folder = open_folder(scratch / "");
+  const auto socket =
+      os::open_listener(Address::parse("tcp://127.0.0.1:0").value()).value();
+  for (const native_handle each :
+       {device.get(), folder.get(), as_handle(socket.get())}) {
+    ASSERT_NE(each, kNoHandle);
+    const auto facts = os::describe_file(each);
+    ASSERT_FALSE(facts);
+    EXPECT_EQ(facts.error().code(), errc::invalid_argument);
+  }
+  EXPECT_FALSE(
+      os::describe_arrived_file(as_handle(socket.get()), FileKind::pipe));
 }
 
 TEST(Provisions, NamesAreProvidedOnce) {

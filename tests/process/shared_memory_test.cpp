@@ -174,6 +174,18 @@ TEST(WrittenState, IsNotMadeWhereItsWriterThrows) {
   EXPECT_THAT(state.error().text(), HasSubstr("its writer threw: no rows"));
 }
 
+TEST(WrittenState, IsNotMadeWithAHoleInIt) {
+  const auto state = handover::write_state(
+      {"rows", 3}, 1'000'000,
+      [](StateWriter& out) {
+        EXPECT_THROW(out.write(std::string(1'000'001, 'x')), Error);
+        EXPECT_THROW(out.write("more"), Error);
+      },
+      kWanted);
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code(), errc::invalid_argument);
+}
+
 TEST(WrittenState, IsNotMadeOverItsLimit) {
   const auto state = handover::write_state(
       {"rows", 3}, 100,

@@ -18,6 +18,10 @@ struct OneWayPipe {
 };
 OneWayPipe make_one_way_pipe();
 
+os::Handle open_folder(const std::filesystem::path& folder);
+/// What a program has that takes a socket for a file.
+native_handle as_handle(native_socket socket);
+
 /// All of them, in one call.
 bool write_bytes(native_handle file, std::string_view bytes);
 

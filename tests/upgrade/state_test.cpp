@@ -148,6 +148,16 @@ TEST(State, RefusedSuccessorCannotServeNevertheless) {
   expect_untouched(server);
 }
 
+TEST(State, ThatIsBeingWrittenKeepsNobodyFromLeaving) {
+  ServerUnderTest server(
+      {.first = providing({{"state", "x"}, {"state_hangs", "1"}})});
+  auto update = server.begin_update(inheriting("required"), "linked");
+  ASSERT_TRUE(says(server, "phase=prepare")) << server.process().output();
+  EXPECT_TRUE(server.process().stop(kStepDeadline))
+      << server.process().output();
+  (void)update.get();
+}
+
 TEST(State, OfManyBytesComesUnderLoadByteForByte) {
   const std::string bytes = std::to_string(20'000'001);
   ServerUnderTest server(

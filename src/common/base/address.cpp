@@ -88,10 +88,10 @@ Error refused(std::string_view text, std::string_view why,
 
 /// Of a path or an abstract name, without what stands before it; nothing: it
 /// can be used. The text goes into logs and messages as it is.
-std::optional<std::string> why_no_name(std::string_view name) {
-  if (name.size() > kMaxUnixBytes) {
-    return text::cat("it has ", name.size(), " bytes, the limit is ",
-                     kMaxUnixBytes);
+std::optional<std::string> why_no_name(std::string_view name,
+                                       std::size_t limit) {
+  if (name.size() > limit) {
+    return text::cat("it has ", name.size(), " bytes, the limit is ", limit);
   }
   if (text::printable(name) != name) return "it has control characters";
   return std::nullopt;
@@ -106,12 +106,12 @@ std::optional<std::string> why_no_path(std::string_view path) {
   }
   if (!path.starts_with('/')) return "it is no absolute path";
   if (path.ends_with('/')) return "it is the path of a folder";
-  return why_no_name(path);
+  return why_no_name(path, kMaxUnixBytes);
 }
 
 std::optional<std::string> why_no_abstract_name(std::string_view name) {
   if (name.empty()) return "the name is missing";
-  return why_no_name(name);
+  return why_no_name(name, kMaxUnixBytes - 1);  // a NUL stands before it
 }
 
 Error unusable(std::string_view what) {

@@ -8,13 +8,19 @@
 
 namespace relaunch {
 
-/// Without the words of the code, where they are ours and stand at the end.
-inline std::string text_without_code(const Error& error) {
-  if (error.code().category() != relaunch_category()) return error.text();
-  const std::string end = text::cat(": ", error.code().message());
+/// What was attempted, without the words of the code behind it.
+inline std::string context_of(const Error& error) {
+  const std::string words = text::cat(": ", Error{error.code(), {}}.text());
   std::string text = error.text();
-  if (text.ends_with(end)) text.resize(text.size() - end.size());
+  if (text.ends_with(words)) text.resize(text.size() - words.size());
   return text;
+}
+
+/// As a reason for somebody else: what the system says stays, what our own code
+/// says is known from its kind.
+inline std::string reason_of(const Error& error) {
+  const bool ours = error.code().category() == relaunch_category();
+  return ours ? context_of(error) : error.text();
 }
 
 }  // namespace relaunch

@@ -2,6 +2,7 @@
 #include "common/handover/crossing.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "common/base/error_text.hpp"
@@ -69,6 +70,19 @@ Result<void> check_offer(const Offer& offer) {
   return os::check_connected(offer.connection.socket());
 }
 
+Result<WrittenState> write_delta(const std::string& name,
+                                 const StateOffer& offer) {
+  for (const auto& each : {name, offer.schema.tag}) {
+    if (auto checked = protocol::check_name(each); !checked) {
+      return checked.error();
+    }
+  }
+  const std::atomic<bool> cancelled{false};
+  return write_state(offer.schema, offer.limit, offer.write, cancelled);
+}
+
+Error leaves() { return {errc::handover_refused, "this generation leaves"}; }
+
 Error no_successor(std::string_view what) {
   return {errc::handover_refused,
           text::cat("there is no successor to go on with ", what)};
@@ -81,7 +95,8 @@ Crossing::Crossing(upgrade::Context& context, Call call)
       call_(std::move(call)),
       wants_([mailbox = context.mailbox](std::function<void()> work) {
         mailbox->post(std::move(work));
-      }) {}
+      }),
+      patience_(context.io) {}
 
 Crossing::~Crossing() {
   giving_.reset();   // whoever writes for it is told to stop,
@@ -103,6 +118,7 @@ void Crossing::give_to(os::Handle end, std::shared_ptr<os::Process> successor) {
         on_answer(message);
       },
       [this](const Error& error) {
+        *giving_->cancelled = true;
         giving_->connections.lost(error);
         // Not from within its own callback; its handles must not stay.
         context_.mailbox->post([lost = std::shared_ptr(std::move(giving_))] {});
@@ -139,42 +155,65 @@ void Crossing::on_want(const protocol::WantState& want) {
   if (auto fits = check_schema(offer->schema, wish); !fits) {
     return refuse(want.number, fits.error());
   }
+  if (leaving_) return refuse(want.number, leaves());
+  // Each takes a thread, or the application's time, and memory.
+  if (!giving_->writing.insert(want.name).second) {
+    return refuse(want.number,
+                  {errc::handover_refused, "it is being written already"});
+  }
   const auto limit = std::min(offer->limit, want.limit);
-  const auto write = [this, offer = *offer, limit, number = want.number,
-                      cancelled = giving_->cancelled,
-                      mailbox = context_.mailbox] {
-    auto written = std::make_shared<Result<WrittenState>>(
-        write_state(offer.schema, limit, offer.write, *cancelled));
-    mailbox->post([this, written, number, cancelled] {
-      if (*cancelled) return;  // the link is gone, and perhaps all of this
-      if (giving_ && giving_->cancelled == cancelled) {
-        give_state(number, std::move(*written));
-      }
-    });
-  };
+  const std::uint64_t id = ++last_writer_;
+  const auto write =
+      [this, id, want, limit, offer = *offer, cancelled = giving_->cancelled,
+       mailbox = context_.mailbox, alive = std::weak_ptr(alive_)] {
+        auto written = std::make_shared<Result<WrittenState>>(
+            write_state(offer.schema, limit, offer.write, *cancelled));
+        mailbox->post([this, id, want, cancelled, written, alive] {
+          if (!alive.expired()) on_written(id, want, cancelled, *written);
+        });
+      };
+  ++writing_;
   try {
-    run_writer(*offer, write);
+    run_writer(id, *offer, write);
   } catch (const std::system_error& failure) {  // no thread is to be had
-    refuse(want.number, {failure.code(), "cannot write the state"});
+    Result<WrittenState> none{
+        Error{failure.code(), "cannot begin to write the state"}};
+    on_written(id, want, giving_->cancelled, none);
   }
 }
 
 // A state may be large, and whoever writes it must not stop this thread.
-void Crossing::run_writer(const StateOffer& offer, std::function<void()> work) {
+void Crossing::run_writer(std::uint64_t id, const StateOffer& offer,
+                          std::function<void()> work) {
   if (!offer.own_thread && context_.options.executor) {
-    return context_.options.executor(
-        [work = std::move(work), cancelled = giving_->cancelled] {
-          if (!*cancelled) work();
-        });
+    return context_.options.executor(std::move(work));
   }
-  writers_.remove_if([](const std::future<void>& writer) {
-    return writer.wait_for(std::chrono::seconds{0}) ==
-           std::future_status::ready;
-  });
-  writers_.push_back(std::async(std::launch::async, [work = std::move(work)] {
+  writers_[id] = std::async(std::launch::async, [work = std::move(work)] {
     os::keep_signals_from_this_thread();
     work();
-  }));
+  });
+}
+
+void Crossing::on_written(std::uint64_t id, const protocol::WantState& want,
+                          const std::shared_ptr<std::atomic<bool>>& cancelled,
+                          Result<WrittenState>& written) {
+  writers_.erase(id);  // it has nothing left to do
+  if (--writing_ == 0) all_written();
+  // Of another link, or none, or of a generation that leaves: nobody waits.
+  if (*cancelled || !giving_ || giving_->cancelled != cancelled) return;
+  giving_->writing.erase(want.name);
+  give_state(want.number, std::move(written));
+}
+
+void Crossing::when_written(Done done) {
+  if (writing_ == 0) return done();
+  on_all_written_ = std::move(done);
+  patience_.arm(context_.options.deadlines.pause, [this] { all_written(); });
+}
+
+void Crossing::all_written() {
+  patience_.disarm();
+  if (auto done = std::exchange(on_all_written_, {})) done();
 }
 
 void Crossing::give_state(std::uint32_t number, Result<WrittenState> written) {
@@ -193,12 +232,11 @@ void Crossing::give_state(std::uint32_t number, Result<WrittenState> written) {
 void Crossing::on_want(const protocol::WantFile& want) {
   const auto file = provisions_.file(want.name);
   if (!file) return refuse(want.number, file.error());
-  const auto facts = os::describe_file((*file)->get());
-  if (!facts) return refuse(want.number, facts.error());
   giving_->link.send(
-      protocol::FileGiven{want.number, std::string{to_text(facts->kind)},
-                          std::string{to_text(facts->access)}},
-      {os::SendHandle{(*file)->get()}},
+      protocol::FileGiven{want.number,
+                          std::string{to_text((*file)->facts.kind)},
+                          std::string{to_text((*file)->facts.access)}},
+      {os::SendHandle{(*file)->handle.get()}},
       [this, number = want.number,
        file = *file](const std::optional<Error>& error) {
         if (error && has_successor()) refuse(number, *error);
@@ -206,7 +244,7 @@ void Crossing::on_want(const protocol::WantFile& want) {
 }
 
 void Crossing::refuse(std::uint32_t number, const Error& error) {
-  giving_->link.send(protocol::NotGiven{number, text_without_code(error)});
+  giving_->link.send(protocol::NotGiven{number, reason_of(error)});
 }
 
 // the drain ------------------------------------------------------------------
@@ -232,9 +270,8 @@ Give Crossing::make_give() {
 GiveDelta Crossing::make_give_delta() {
   return [this, mailbox = context_.mailbox](
              std::string name, const StateOffer& offer, OnDeltaTaken on_end) {
-    const std::atomic<bool> cancelled{false};
-    auto written =
-        write_state(offer.schema, offer.limit, offer.write, cancelled);
+    if (!on_end) on_end = [](const std::optional<Error>&) {};
+    auto written = write_delta(name, offer);
     mailbox->post(
         [this, delta = std::make_shared<DeltaOffer>(
                    std::move(name), std::move(written), std::move(on_end))] {
@@ -247,9 +284,6 @@ GiveDelta Crossing::make_give_delta() {
 void Crossing::give_delta(const std::string& name, Result<WrittenState> written,
                           OnDeltaTaken on_end) {
   if (!written) return on_end(written.error());
-  if (auto checked = protocol::check_name(name); !checked) {
-    return on_end(checked.error());
-  }
   if (!has_successor()) return on_end(no_successor("the state"));
   const std::uint32_t number = ++giving_->last_delta;
   giving_->deltas[number] = std::move(on_end);

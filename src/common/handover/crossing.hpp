@@ -10,11 +10,11 @@
 #include <cstdint>
 #include <functional>
 #include <future>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/handover/connection_giver.hpp"
@@ -24,6 +24,7 @@
 #include "common/handover/state.hpp"
 #include "common/handover/wants.hpp"
 #include "common/upgrade/context.hpp"
+#include "common/upgrade/deadline_timer.hpp"
 #include "relaunch/file.hpp"
 
 namespace relaunch::handover {
@@ -65,8 +66,13 @@ class Crossing {
   void take_from(os::Handle end, std::shared_ptr<os::Process> incumbent);
   /// It is committed: what cannot be taken back may come.
   void stay() { stays_ = true; }
-  /// Nothing more is taken, and nobody waits for anything.
+  /// Nothing more is taken or asked for, and no state is written any more.
   void leave();
+  /// When nobody is writing one who may have begun before, or it takes too
+  /// long: the application may take down what is read for it.
+  void when_written(Done done);
+  /// Who was succeeded has ended before it could be asked.
+  void nobody_to_ask(const Error& why) { wants_.lost(why); }
 
   bool has_successor() const { return giving_ && !giving_->link.lost(); }
   /// For whoever drains; any thread, also when this is gone.
@@ -84,6 +90,7 @@ class Crossing {
     PeerLink link;
     ConnectionGiver connections;
     std::map<std::uint32_t, OnDeltaTaken> deltas;
+    std::set<std::string> writing;  ///< the states that are
     std::uint32_t last_delta = 0;
     /// Nobody waits for what is being written.
     std::shared_ptr<std::atomic<bool>> cancelled =
@@ -98,7 +105,12 @@ class Crossing {
   void on_answer(const protocol::Message& message);
   void on_want(const protocol::WantState& want);
   void on_want(const protocol::WantFile& want);
-  void run_writer(const StateOffer& offer, std::function<void()> work);
+  void run_writer(std::uint64_t id, const StateOffer& offer,
+                  std::function<void()> work);
+  void on_written(std::uint64_t id, const protocol::WantState& want,
+                  const std::shared_ptr<std::atomic<bool>>& cancelled,
+                  Result<WrittenState>& written);
+  void all_written();
   void give_state(std::uint32_t number, Result<WrittenState> written);
   void give_delta(const std::string& name, Result<WrittenState> written,
                   OnDeltaTaken on_end);
@@ -123,7 +135,12 @@ class Crossing {
   std::unique_ptr<Giving> giving_;
   std::unique_ptr<PeerLink> taking_;
   Wants wants_;
-  std::list<std::future<void>> writers_;
+  std::map<std::uint64_t, std::future<void>> writers_;  ///< with a thread
+  std::uint64_t last_writer_ = 0;
+  std::size_t writing_ = 0;  ///< with a thread or without
+  Done on_all_written_;
+  upgrade::DeadlineTimer patience_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   bool stays_ = false;
   bool leaving_ = false;
 };

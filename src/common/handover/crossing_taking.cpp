@@ -17,6 +17,9 @@ namespace {
 /// A file crosses at once or not at all.
 constexpr std::chrono::seconds kFileDeadline{10};
 
+/// As good as any longer time.
+constexpr std::chrono::hours kLongest{24 * 365};
+
 bool allows(FileAccess has, FileAccess wanted) {
   return has == wanted || has == FileAccess::read_write;
 }
@@ -29,7 +32,9 @@ Result<File> check_file(const protocol::FileGiven& given,
   };
   auto* handle = std::get_if<os::Handle>(&handles.front());
   if (!handle) return refused("it came without its handle");
-  const auto facts = os::describe_file(handle->get());
+  const FileKind announced =
+      given.kind == to_text(FileKind::pipe) ? FileKind::pipe : FileKind::file;
+  const auto facts = os::describe_arrived_file(handle->get(), announced);
   if (!facts) return facts.error();
   if (given.kind != to_text(facts->kind) ||
       given.access != to_text(facts->access)) {
@@ -69,7 +74,9 @@ Result<void> Crossing::add_delta(const std::string& name, StateWish wish,
 
 Result<State> Crossing::pull_state(const std::string& name,
                                    const StateWish& wish) {
-  const auto question = [&](std::uint32_t number) -> protocol::Message {
+  // Whoever has no patience any more leaves it behind.
+  const auto question = [name,
+                         wish](std::uint32_t number) -> protocol::Message {
     return protocol::WantState{number,
                                name,
                                wish.schema.tag,
@@ -77,7 +84,9 @@ Result<State> Crossing::pull_state(const std::string& name,
                                wish.schema.version,
                                wish.limit};
   };
-  auto answer = wants_.ask(question, steady_clock::now() + wish.deadline);
+  auto answer = wants_.ask(
+      question, steady_clock::now() + std::min<std::chrono::milliseconds>(
+                                          wish.deadline, kLongest));
   if (!answer) return answer.error();
   const auto* given = std::get_if<protocol::StateGiven>(&answer->message);
   if (!given) {
@@ -90,7 +99,7 @@ Result<State> Crossing::pull_state(const std::string& name,
 
 Result<File> Crossing::pull_file(const std::string& name, FileKind kind,
                                  FileAccess access) {
-  const auto question = [&](std::uint32_t number) -> protocol::Message {
+  const auto question = [name](std::uint32_t number) -> protocol::Message {
     return protocol::WantFile{number, name};
   };
   auto answer = wants_.ask(question, steady_clock::now() + kFileDeadline);
@@ -123,7 +132,8 @@ void Crossing::take_from(os::Handle end,
 
 void Crossing::leave() {
   leaving_ = true;
-  wants_.lost({errc::stopped, "this generation leaves"});
+  wants_.lost({errc::handover_refused, "this generation leaves"});
+  if (giving_) *giving_->cancelled = true;
 }
 
 void Crossing::on_gift(const protocol::Message& message,
@@ -199,12 +209,17 @@ void Crossing::take(const protocol::StateDelta& delta, os::Incoming memory) {
                                           delta.bytes, delta.checksum),
                                 *memory, taker.wish);
         if (!state) {
-          *refused = text_without_code(state.error());
+          *refused = reason_of(state.error());
           return;
         }
         *memory = os::Handle{};
-        taker.merge(std::move(*state));
-        refused->clear();
+        try {
+          taker.merge(std::move(*state));
+          refused->clear();
+        } catch (const std::exception& failure) {
+          *refused =
+              text::cat("its merge threw: ", text::printable(failure.what()));
+        }
       },
       answer);
 }

@@ -243,7 +243,7 @@ void GenerationLink::welcome() {
   send(welcome, std::move(handles));
 }
 
-void GenerationLink::give_listeners() {
+void GenerationLink::hand_over_listeners() {
   batches_.assign(1, {});
   for (auto& entry : listeners_.entries()) {
     if (batches_.back().size() == protocol::kMaxListenersPerFrame)
@@ -281,15 +281,18 @@ void GenerationLink::send_batch(std::size_t batch) {
 void GenerationLink::introduce(os::Handle end,
                                std::shared_ptr<os::Process> other, bool gives) {
   const auto sent = std::make_shared<os::Handle>(std::move(end));
-  channel_->send(protocol::to_frame(protocol::Peer{other->id(), gives}),
-                 {os::SendHandle{sent->get()}, os::SendHandle{other->handle()}},
-                 [this, sent, other](const std::optional<Error>& error) {
-                   if (!error) return;
-                   if (!reports_) return fail(*error, false);
-                   context_.log(
-                       LogLevel::warning,
-                       "nothing but listeners is handed over: ", error->text());
-                 });
+  channel_->send(
+      protocol::to_frame(protocol::Peer{other->id(), gives}),
+      {os::SendHandle{sent->get()}, os::SendHandle{other->handle()}},
+      [this, sent, other](const std::optional<Error>& error) {
+        // A lost channel is reported by itself.
+        if (!error || error->code() == make_error_code(errc::channel_lost)) {
+          return;
+        }
+        if (!reports_) return fail(*error, false);
+        context_.log(LogLevel::warning,
+                     "nothing but listeners is handed over: ", error->text());
+      });
 }
 
 void GenerationLink::ask_health() { send(protocol::AskHealth{++question_}); }

@@ -45,7 +45,7 @@ class GenerationLink : public upgrade::Generation {
                      std::function<void(const protocol::Rejoin&)> complete);
   void welcome() override;
   /// Batch by batch.
-  void give_listeners() override;
+  void hand_over_listeners() override;
   void ask_health() override;
   void give_turn() override;
   void take_turn_back(std::chrono::milliseconds drain) override;

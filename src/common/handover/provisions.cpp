@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "common/base/text.hpp"
-#include "common/os/open_file.hpp"
 #include "common/protocol/message.hpp"
 
 namespace relaunch::handover {
@@ -41,11 +40,13 @@ Result<void> Provisions::add_state(const std::string& name, StateOffer offer) {
 
 Result<void> Provisions::add_file(const std::string& name, native_handle file) {
   if (auto checked = protocol::check_name(name); !checked) return checked;
-  if (auto facts = os::describe_file(file); !facts) return facts.error();
+  const auto facts = os::describe_file(file);
+  if (!facts) return facts.error();
   auto ours = os::duplicate_handle(file);
   if (!ours) return ours.error();
   const std::lock_guard lock{mutex_};
-  auto kept = std::make_shared<os::Handle>(std::move(*ours));
+  auto kept = std::make_shared<const ProvidedFile>(
+      ProvidedFile{*facts, std::move(*ours)});
   if (files_.try_emplace(name, std::move(kept)).second) return {};
   return in_use("file", name);
 }
@@ -62,7 +63,7 @@ Result<StateOffer> Provisions::state(const std::string& name) const {
   return none("state", name, files_.contains(name) ? "file" : "");
 }
 
-Result<std::shared_ptr<os::Handle>> Provisions::file(
+Result<std::shared_ptr<const Provisions::ProvidedFile>> Provisions::file(
     const std::string& name) const {
   const std::lock_guard lock{mutex_};
   const auto found = files_.find(name);

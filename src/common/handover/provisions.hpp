@@ -9,6 +9,7 @@
 
 #include "common/base/result.hpp"
 #include "common/os/handle.hpp"
+#include "common/os/open_file.hpp"
 #include "relaunch/state.hpp"
 
 namespace relaunch::handover {
@@ -28,12 +29,17 @@ class Provisions {
   /// errc::handover_refused: there is none; it says so if there is something
   /// of another kind under this name.
   Result<StateOffer> state(const std::string& name) const;
-  Result<std::shared_ptr<os::Handle>> file(const std::string& name) const;
+  struct ProvidedFile {
+    os::FileFacts facts;
+    os::Handle handle;
+  };
+  Result<std::shared_ptr<const ProvidedFile>> file(
+      const std::string& name) const;
 
  private:
   mutable std::mutex mutex_;
   std::map<std::string, StateOffer> states_;
-  std::map<std::string, std::shared_ptr<os::Handle>> files_;
+  std::map<std::string, std::shared_ptr<const ProvidedFile>> files_;
 };
 
 }  // namespace relaunch::handover

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "common/base/text.hpp"
@@ -40,10 +41,27 @@ class Checksum {
 }  // namespace
 
 struct StateWriter::Impl {
-  Impl(os::SharedMemory memory_, const std::atomic<bool>& cancelled_)
-      : memory(std::move(memory_)), cancelled(cancelled_) {}
+  Impl(os::SharedMemory memory_, std::uint64_t limit_,
+       const std::atomic<bool>& cancelled_)
+      : memory(std::move(memory_)), limit(limit_), cancelled(cancelled_) {}
 
+  /// What was refused once makes a hole: nothing can follow it.
   void write(const char* bytes, std::size_t size) {
+    if (failure) throw *failure;
+    if (cancelled) throw Error{errc::stopped, "nobody waits for the state"};
+    try {
+      add(bytes, size);
+    } catch (const Error& error) {
+      failure = error;
+      throw;
+    }
+  }
+  void add(const char* bytes, std::size_t size) {
+    if (size > limit - written) {
+      throw Error{
+          errc::invalid_argument,
+          text::cat("cannot write a state: the limit is ", limit, " bytes")};
+    }
     written += size;
     if (waiting.size() + size < kPieceBytes) {
       waiting.append(bytes, size);
@@ -64,16 +82,17 @@ struct StateWriter::Impl {
     waiting.clear();
   }
   void put(const char* bytes, std::size_t size) {
-    if (cancelled) throw Error{errc::stopped, "nobody waits for the state"};
     memory.append(bytes, size).value();
     checksum.add(bytes, size);
   }
 
   os::SharedMemory memory;
+  const std::uint64_t limit;
   const std::atomic<bool>& cancelled;
   std::string waiting;
   Checksum checksum;
   std::uint64_t written = 0;
+  std::optional<Error> failure;
 };
 
 void StateWriter::write(const void* bytes, std::size_t size) {
@@ -99,24 +118,33 @@ std::size_t State::size() const noexcept {
   return impl_ ? impl_->memory.size() : 0;
 }
 namespace handover {
+namespace {
+
+Error threw(const std::string& what) {
+  return {errc::handover_refused, text::cat("its writer threw: ", what)};
+}
+
+}  // namespace
 
 Result<WrittenState> write_state(const StateSchema& schema, std::uint64_t limit,
                                  const std::function<void(StateWriter&)>& write,
                                  const std::atomic<bool>& cancelled) {
+  if (cancelled) return Error{errc::stopped, "nobody waits for the state"};
   os::fault("state.write");
   auto memory = os::SharedMemory::create(limit);
   if (!memory) return memory.error();
-  StateWriter::Impl impl{std::move(*memory), cancelled};
+  StateWriter::Impl impl{std::move(*memory), limit, cancelled};
   try {
     StateWriter writer{impl};
     write(writer);
+    impl.write(nullptr, 0);
     impl.flush();
   } catch (const Error& error) {
     return error;
   } catch (const std::exception& failure) {
-    return Error{
-        errc::handover_refused,
-        text::cat("its writer threw: ", text::printable(failure.what()))};
+    return threw(text::printable(failure.what()));
+  } catch (...) {
+    return threw("no exception of the standard library");
   }
   auto sealed = impl.memory.seal();
   if (!sealed) return sealed.error();

@@ -46,12 +46,13 @@ class Wants {
  private:
   using Promise = std::promise<Result<Answer>>;
 
-  void send(const Question& question, std::shared_ptr<Promise> promise);
+  void send(const Question& question, const std::weak_ptr<Promise>& asked);
 
   Post post_;
   PeerLink* link_ = nullptr;
   Error why_not_{errc::stopped, "nobody is succeeded"};
-  std::map<std::uint32_t, std::shared_ptr<Promise>> asked_;
+  /// Whoever asked owns them, and lets go when he has no patience any more.
+  std::map<std::uint32_t, std::weak_ptr<Promise>> asked_;
   std::uint32_t last_ = 0;
 };
 

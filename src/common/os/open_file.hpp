@@ -18,6 +18,12 @@ struct FileFacts {
 /// and the rights that were granted to the handle (NtQueryObject).
 Result<FileFacts> describe_file(native_handle file);
 
+/// The same of one that came from another process and was announced as this.
+/// Windows: what it allows is asked of the system, and whether it is a socket;
+/// the kind is believed, since GetFileType waits for a read that any process
+/// has pending on the same synchronous pipe.
+Result<FileFacts> describe_arrived_file(native_handle file, FileKind announced);
+
 /// Another handle of the same open file, not inheritable.
 Result<Handle> duplicate_handle(native_handle file);
 

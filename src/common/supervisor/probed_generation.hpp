@@ -31,7 +31,7 @@ class ProbedGeneration final : public upgrade::Generation {
   Result<void> launch(const release::Release& release,
                       LaunchPlan plan) override;
   void welcome() override { inner_->welcome(); }
-  void give_listeners() override { inner_->give_listeners(); }
+  void hand_over_listeners() override { inner_->hand_over_listeners(); }
   /// Asks itself first; the probe follows its yes.
   void ask_health() override;
   void give_turn() override { inner_->give_turn(); }

@@ -206,7 +206,7 @@ void CoordinatorDriver::run(const action::Welcome&) {
   if (auto introduced = host_.introduce(*attempt_->successor); !introduced) {
     return feed(event::SuccessorFailed{introduced.error(), false});
   }
-  attempt_->successor->give_listeners();
+  attempt_->successor->hand_over_listeners();
 }
 
 void CoordinatorDriver::run(const action::AskHealth&) {

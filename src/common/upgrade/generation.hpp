@@ -55,7 +55,7 @@ class Generation {
   /// Answers its hello. event::Adopted when it has what it is to have.
   virtual void welcome() = 0;
   /// After it was introduced, so that it knows whom to ask for the rest.
-  virtual void give_listeners() {}
+  virtual void hand_over_listeners() {}
   virtual void ask_health() = 0;
   virtual void give_turn() = 0;
   /// It stops accepting, gives the turn back, finishes and ends.

@@ -266,6 +266,7 @@ void SuccessorDriver::run(const action::GoOnAlone&) {
                "the incumbent ended before it had given its listeners, "
                "opening them anew: generation=",
                context_.generation);
+  self_.crossing().nobody_to_ask({errc::channel_lost, "the incumbent ended"});
   settle_listeners({});
 }
 

@@ -113,20 +113,26 @@ void ThisGeneration::leave(std::chrono::milliseconds drain,
   const auto deadline = std::chrono::steady_clock::now() + drain;
   enqueue([this, deadline, is_last = std::move(is_last)](Done next) {
     listeners_.close(is_last, [this, deadline, next] {
-      const Drain told{std::make_shared<Drain::Impl>(
-          Drain::Impl{deadline, crossing_.has_successor(),
-                      crossing_.make_give(), crossing_.make_give_delta()})};
-      std::function<void(Drain)> callback;
-      {
-        const std::lock_guard lock{mutex_};
-        told_ = told;
-        callback = callbacks_.drain;
-      }
-      if (!callback) return next();
-      call(
-          "on_drain", [callback, told] { callback(told); }, next);
+      crossing_.when_written(
+          [this, deadline, next] { tell_drain(deadline, next); });
     });
   });
+}
+
+void ThisGeneration::tell_drain(std::chrono::steady_clock::time_point deadline,
+                                Done next) {
+  const Drain told{std::make_shared<Drain::Impl>(
+      Drain::Impl{deadline, crossing_.has_successor(), crossing_.make_give(),
+                  crossing_.make_give_delta()})};
+  std::function<void(Drain)> callback;
+  {
+    const std::lock_guard lock{mutex_};
+    told_ = told;
+    callback = callbacks_.drain;
+  }
+  if (!callback) return next();
+  call(
+      "on_drain", [callback, told] { callback(told); }, next);
 }
 
 void ThisGeneration::enqueue(std::function<void(Done)> step) {

@@ -56,6 +56,7 @@ class ThisGeneration {
     std::function<bool()> health;
   };
 
+  void tell_drain(std::chrono::steady_clock::time_point deadline, Done next);
   void enqueue(std::function<void(Done)> step);
   void run_next();
   /// In the application, then back on the library's thread.

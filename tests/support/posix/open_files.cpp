@@ -21,6 +21,12 @@ OneWayPipe make_one_way_pipe() {
   return {os::Handle{ends[0]}, os::Handle{ends[1]}};
 }
 
+os::Handle open_folder(const std::filesystem::path& folder) {
+  return os::Handle{::open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY)};
+}
+
+native_handle as_handle(native_socket socket) { return socket; }
+
 bool write_bytes(native_handle file, std::string_view bytes) {
   return ::write(file, bytes.data(), bytes.size()) ==
          static_cast<ssize_t>(bytes.size());

@@ -29,6 +29,16 @@ OneWayPipe make_one_way_pipe() {
   return {os::Handle{reads}, os::Handle{writes}};
 }
 
+os::Handle open_folder(const std::filesystem::path& folder) {
+  return os::Handle{CreateFileW(folder.c_str(), GENERIC_READ, kShared, nullptr,
+                                OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS,
+                                nullptr)};
+}
+
+native_handle as_handle(native_socket socket) {
+  return reinterpret_cast<native_handle>(socket);
+}
+
 bool write_bytes(native_handle file, std::string_view bytes) {
   DWORD written = 0;
   return WriteFile(file, bytes.data(), static_cast<DWORD>(bytes.size()),
@@ -37,6 +47,12 @@ bool write_bytes(native_handle file, std::string_view bytes) {
 }
 
 bool can_write_to_memory(native_handle memory) {
+  HANDLE more = nullptr;
+  if (DuplicateHandle(GetCurrentProcess(), memory, GetCurrentProcess(), &more,
+                      FILE_MAP_WRITE, FALSE, 0)) {
+    const os::Handle owner{more};
+    return true;
+  }
   void* const view = MapViewOfFile(memory, FILE_MAP_WRITE, 0, 0, 1);
   if (view != nullptr) UnmapViewOfFile(view);
   return view != nullptr;

@@ -139,12 +139,13 @@ TEST(Address, TellsWhichKindOfUnixSocketIsMeant) {
 TEST(Address, RefusesAUnixSocketThatIsNotAtAnAbsolutePath) {
   const std::string longest = "unix:///" + std::string(106, 'x');
   EXPECT_TRUE(Address::parse(longest));
+  EXPECT_TRUE(Address::parse("unix-abstract://" + std::string(106, 'x')));
   using namespace std::string_literals;
   for (const std::string& text :
        {"unix://"s, "unix://app.sock"s, "unix:/run/app.sock"s, "unix:///run/"s,
         "unix:///"s, "unix:///a\0b"s, "unix:///a\nb"s, "unix:///\xff"s,
         longest + 'x', "unix-abstract://"s,
-        "unix-abstract://" + std::string(108, 'x'), "unix-abstract://a\0"s,
+        "unix-abstract://" + std::string(107, 'x'), "unix-abstract://a\0"s,
         "unix-seqpacket://@app"s, "UNIX:///run/app.sock"s}) {
     const auto address = Address::parse(text);
     ASSERT_FALSE(address) << text;
