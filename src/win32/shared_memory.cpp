@@ -40,7 +40,9 @@ struct AccessForNobody {
 // https://learn.microsoft.com/windows/win32/api/memoryapi/nf-memoryapi-createfilemappingw
 Result<SharedMemory> SharedMemory::create(std::uint64_t limit) {
   SharedMemory memory;
-  const std::uint64_t room = std::max<std::uint64_t>(limit, 1);
+  // A piece of it is never committed: Wine 8 takes a section that is committed
+  // as a whole for one that is only reserved, when it is mapped again.
+  const std::uint64_t room = (limit / kPiece + 2) * kPiece;
   AccessForNobody nobody;
   if (!fault("memory.make")) {
     memory.handle_ = win32::own(CreateFileMappingW(
@@ -76,13 +78,12 @@ Result<void> SharedMemory::append(const void* bytes, std::size_t size) {
   }
   char* const begin = static_cast<char*>(view_);
   while (committed_ < size_ + size) {
-    const std::uint64_t piece = std::min(kPiece, limit_ - committed_);
     if (fault("memory.fill") ||
-        VirtualAlloc(begin + committed_, piece, MEM_COMMIT, PAGE_READWRITE) ==
+        VirtualAlloc(begin + committed_, kPiece, MEM_COMMIT, PAGE_READWRITE) ==
             nullptr) {
       return failure("cannot fill shared memory: VirtualAlloc");
     }
-    committed_ += piece;
+    committed_ += kPiece;
   }
   if (size > 0) std::memcpy(begin + size_, bytes, size);
   size_ += size;

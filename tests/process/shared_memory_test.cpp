@@ -152,7 +152,7 @@ TEST(WrittenState, IsRefusedWithTheReason) {
               HasSubstr("its checksum is another"));
   EXPECT_THAT(
       why([](WrittenState& state, StateWish&) { state.bytes = 1 << 24; }),
-      HasSubstr("bytes"));
+      HasSubstr("cannot map a state: "));
   EXPECT_THAT(why([](WrittenState&, StateWish& wanted) { wanted.limit = 9; }),
               HasSubstr("it has 10 bytes, the limit is 9"));
   EXPECT_THAT(
