@@ -54,6 +54,9 @@ struct StateOffer {
   /// must change nothing that an upgrade that is taken back would need. What it
   /// throws is the reason why the state is not given.
   ///
+  /// Once at a time for one successor; one of an upgrade that has failed may
+  /// still be writing when the next asks.
+  ///
   /// It is not called any more once on_drain is, and one that is being called
   /// then is told by its next write(); on_drain waits for it, at most
   /// Deadlines::pause, and the Upgrader's destructor as long as it takes.

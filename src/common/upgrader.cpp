@@ -142,6 +142,7 @@ struct Upgrader::Impl {
   void start_thread();
   void prepare_hooks();
   void end();
+  void remove_files();
   bool inherits() const { return successor != nullptr; }
   /// Also once it has left: then it refuses by itself.
   bool coordinates() const {
@@ -251,7 +252,17 @@ Upgrader::Impl::~Impl() {
   context.mailbox->close();
 }
 
+// Without a stop, and before anybody has taken over what this generation has.
+void Upgrader::Impl::remove_files() {
+  if (self.leaving() || !coordinator->idle()) return;
+  if (successor && successor->committed() && successor->supervised()) return;
+  self.listeners().remove_files([this](const Listener::Impl& listener) {
+    return coordinates() || !listener.inherited;
+  });
+}
+
 void Upgrader::Impl::end() {
+  remove_files();
   stop_requests.reset();
   context.on_leave = {};
   context.on_incumbent_gone = {};

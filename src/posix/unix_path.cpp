@@ -38,7 +38,7 @@ bool stands_at(int file, const std::string& path) {
   return fstat(file, &facts) == 0 && id_of(facts) == file_at(path);
 }
 
-constexpr int kLockFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kLockFlags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
 
 Handle open_lock(const std::string& path, int more_flags) {
   return Handle{uninterrupted([&] {
@@ -85,7 +85,7 @@ Result<sockaddr_un> unix_address(const std::string& path) {
 }
 
 Result<std::optional<Handle>> lock_file(const std::string& path) {
-  Handle file = open_lock(path, 0);
+  Handle file = open_lock(path, O_CREAT);
   if (!file) return failure("open", path, "open");
   const auto locked = try_to_lock(file, path);
   if (!locked) return locked.error();
@@ -96,9 +96,11 @@ Result<std::optional<Handle>> lock_file(const std::string& path) {
 Result<std::optional<PathLock>> PathLock::take(const std::string& path) {
   const std::string file = path + ".lock";
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    Handle opened = open_lock(file, O_EXCL);
+    Handle opened = open_lock(file, O_CREAT | O_EXCL);
     const bool made = static_cast<bool>(opened);
-    if (!made && errno == EEXIST) opened = open_lock(file, 0);
+    const bool existed = !made && errno == EEXIST;
+    if (existed) opened = open_lock(file, 0);
+    if (!opened && existed && errno == ENOENT) continue;  // its owner is done
     if (!opened) return failure("open", file, "open");
     const auto locked = try_to_lock(opened, file);
     if (!locked) return locked.error();

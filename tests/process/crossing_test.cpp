@@ -14,6 +14,7 @@
 
 #include "common/os/files.hpp"
 #include "common/os/shared_memory.hpp"
+#include "support/child.hpp"
 #include "support/event_wait.hpp"
 #include "support/open_files.hpp"
 #include "support/scratch_folder.hpp"
@@ -277,7 +278,32 @@ TEST_F(CrossingPair, GivenUpBeforeItWasAskedHurtsNobody) {
 TEST_F(CrossingPair, LeavingIncumbentGivesNoState) {
   ASSERT_TRUE(incumbent_->provisions().add_state("cache", offer("rows")));
   incumbent_->leave();
-  EXPECT_THAT(pull_state().error().text(), HasSubstr("this generation leaves"));
+  EXPECT_THAT(pull_state().error().text(),
+              HasSubstr("writes no state any more"));
+}
+
+// One that the incumbent has forked may hold its end of the link.
+TEST_F(CrossingTest, IncumbentsEndIsSeenThoughTheLinkStaysOpen) {
+  auto incumbent = std::make_shared<os::Process>(
+      os::launch(child_request("lives_on")).value());
+  const KilledAtEnd killed{*incumbent};
+  successor_->take_from(std::move(link_.theirs), incumbent);
+  ASSERT_TRUE(incumbent->kill());
+  const auto state = pull_state();
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code(), errc::channel_lost);
+}
+
+TEST_F(CrossingPair, UpgradeThatIsTakenBackHasNoSuccessor) {
+  successor_->stay();
+  incumbent_->not_succeeded();
+  EXPECT_FALSE(incumbent_->has_successor());
+  std::optional<Error> end;
+  incumbent_->make_give_delta()(
+      "cache", offer("x"), [&](std::optional<Error> error) { end = error; });
+  ASSERT_TRUE(wait_until(context_.io, [&] { return end.has_value(); }));
+  EXPECT_EQ(end->code(), errc::handover_refused);
+  EXPECT_FALSE(pull_state());
 }
 
 // a peer that breaks the rules ------------------------------------------------

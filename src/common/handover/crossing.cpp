@@ -81,7 +81,9 @@ Result<WrittenState> write_delta(const std::string& name,
   return write_state(offer.schema, offer.limit, offer.write, cancelled);
 }
 
-Error leaves() { return {errc::handover_refused, "this generation leaves"}; }
+Error too_late() {
+  return {errc::handover_refused, "the incumbent writes no state any more"};
+}
 
 Error no_successor(std::string_view what) {
   return {errc::handover_refused,
@@ -113,16 +115,25 @@ Crossing::Giving::~Giving() {
 void Crossing::give_to(os::Handle end, std::shared_ptr<os::Process> successor) {
   giving_ = std::make_unique<Giving>(context_.io, std::move(end),
                                      std::move(successor));
-  giving_->link.start(
-      [this](const protocol::Message& message, std::vector<os::Incoming>) {
-        on_answer(message);
-      },
-      [this](const Error& error) {
-        *giving_->cancelled = true;
-        giving_->connections.lost(error);
-        // Not from within its own callback; its handles must not stay.
-        context_.mailbox->post([lost = std::shared_ptr(std::move(giving_))] {});
-      });
+  giving_->link.start([this](const protocol::Message& message,
+                             std::vector<os::Incoming>) { on_answer(message); },
+                      [this](const Error& error) { end_giving(error); });
+}
+
+void Crossing::end_giving(const Error& error) {
+  if (!giving_) return;
+  stop_writing();
+  giving_->connections.lost(error);
+  // Not from within its own callback; its handles must not stay.
+  context_.mailbox->post([lost = std::shared_ptr(std::move(giving_))] {});
+}
+
+void Crossing::stop_writing() {
+  if (giving_) *giving_->cancelled = true;
+}
+
+void Crossing::not_succeeded() {
+  end_giving({errc::handover_refused, "the upgrade was taken back"});
 }
 
 void Crossing::on_answer(const protocol::Message& message) {
@@ -155,7 +166,7 @@ void Crossing::on_want(const protocol::WantState& want) {
   if (auto fits = check_schema(offer->schema, wish); !fits) {
     return refuse(want.number, fits.error());
   }
-  if (leaving_) return refuse(want.number, leaves());
+  if (leaving_ || *giving_->cancelled) return refuse(want.number, too_late());
   // Each takes a thread, or the application's time, and memory.
   if (!giving_->writing.insert(want.name).second) {
     return refuse(want.number,

@@ -68,6 +68,11 @@ class Crossing {
   void stay() { stays_ = true; }
   /// Nothing more is taken or asked for, and no state is written any more.
   void leave();
+  /// The successor has asked for what it needs: whoever still writes, writes
+  /// for nobody.
+  void stop_writing();
+  /// The upgrade was taken back: nobody goes on with anything.
+  void not_succeeded();
   /// When nobody is writing one who may have begun before, or it takes too
   /// long: the application may take down what is read for it.
   void when_written(Done done);
@@ -102,6 +107,7 @@ class Crossing {
   };
 
   // The incumbent's part.
+  void end_giving(const Error& error);
   void on_answer(const protocol::Message& message);
   void on_want(const protocol::WantState& want);
   void on_want(const protocol::WantFile& want);

@@ -133,7 +133,7 @@ void Crossing::take_from(os::Handle end,
 void Crossing::leave() {
   leaving_ = true;
   wants_.lost({errc::handover_refused, "this generation leaves"});
-  if (giving_) *giving_->cancelled = true;
+  stop_writing();
 }
 
 void Crossing::on_gift(const protocol::Message& message,
@@ -219,6 +219,8 @@ void Crossing::take(const protocol::StateDelta& delta, os::Incoming memory) {
         } catch (const std::exception& failure) {
           *refused =
               text::cat("its merge threw: ", text::printable(failure.what()));
+        } catch (...) {
+          *refused = "its merge threw no exception of the standard library";
         }
       },
       answer);

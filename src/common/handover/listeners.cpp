@@ -112,7 +112,10 @@ Result<std::shared_ptr<Listener::Impl>> ListenerSet::claim(
     auto socket = os::open_listener(*asked, &file);
     if (!socket) return socket.error();
     const auto actual = os::local_address(socket->get());
-    if (!actual) return actual.error();
+    if (!actual) {
+      os::remove_listener_file(*asked, file);
+      return actual.error();
+    }
     listener = make_listener(name, *asked, *actual, std::move(*socket), false,
                              std::move(file));
   }

@@ -36,7 +36,10 @@ void InProcessHost::pause(const Generation& successor,
   self_.yield(successor.unclaimed(), std::move(done));
 }
 
-void InProcessHost::resume() { self_.accept({}); }
+void InProcessHost::resume() {
+  self_.crossing().not_succeeded();
+  self_.accept({});
+}
 
 void InProcessHost::succeed(std::unique_ptr<Generation> successor,
                             const release::Release&) {

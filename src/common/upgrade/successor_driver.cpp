@@ -276,8 +276,18 @@ void SuccessorDriver::run(const action::TakeTurn&) {
   ++yields_;
   next_watch_.reset();
   next_.reset();
+  self_.crossing().not_succeeded();
+  if (machine_.alone() && !supervised()) remove_unclaimed_files();
   self_.listeners().close_unclaimed();
   self_.accept([this] { feed(event::Accepting{}); });
+}
+
+// Nobody else has them.
+void SuccessorDriver::remove_unclaimed_files() {
+  const auto unclaimed = self_.listeners().unclaimed();
+  const std::set<std::string> names{unclaimed.begin(), unclaimed.end()};
+  self_.listeners().remove_files(
+      [&](const auto& listener) { return names.contains(listener.name); });
 }
 
 void SuccessorDriver::run(const action::SendServing&) {

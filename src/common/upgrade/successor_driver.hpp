@@ -113,6 +113,7 @@ class SuccessorDriver {
   /// To whoever asks while there is no supervisor.
   Outcome unanswered() const;
   /// Nobody has taken over yet what it opened itself.
+  void remove_unclaimed_files();
   void leave_again(std::chrono::milliseconds drain);
   void send(const protocol::Message& message);
   void settle_requests(bool committed);

@@ -81,6 +81,8 @@ void ThisGeneration::accept(Done done) {
 }
 
 void ThisGeneration::yield(std::set<std::string> except, Done done) {
+  // It must not keep the application from stopping.
+  crossing_.stop_writing();
   enqueue(
       [this, except = std::move(except), done = std::move(done)](Done next) {
         listeners_.pause(except, [this, done, next] {
@@ -159,6 +161,10 @@ void ThisGeneration::call(const char* what, std::function<void()> callback,
       if (!log) return;
       log(LogLevel::error, text::cat(what, " threw: reason=\"",
                                      text::printable(failure.what()), '"'));
+    } catch (...) {
+      if (!log) return;
+      log(LogLevel::error,
+          text::cat(what, " threw no exception of the standard library"));
     }
   };
   if (!context_.options.executor) {
