@@ -52,7 +52,7 @@ class ConnectionHandover : public ::testing::Test {
               *taking_,
               [this](const std::string& name) { return takers_.find(name); },
               std::get<protocol::Connections>(message), std::move(sockets),
-              [this](const ConnectionTakers::Take& take, Connection given) {
+              [](const ConnectionTakers::Take& take, Connection given) {
                 take(std::move(given));
               });
         },

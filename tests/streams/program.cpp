@@ -29,7 +29,7 @@ void print(LogLevel, std::string_view line) {
 class Program {
  public:
   Program(net::io_context& io, Upgrader& upgrader, const Settings& settings)
-      : io_(io), upgrader_(upgrader) {
+      : upgrader_(upgrader) {
     const std::string where = setting(settings, "listen");
     const Listener echo = upgrader.listen("echo", where);
     const Listener orders = upgrader.listen("orders", where);
@@ -89,7 +89,6 @@ class Program {
                       [](const Outcome&) {});
   }
 
-  net::io_context& io_;
   Upgrader& upgrader_;
   std::optional<asio::Acceptor> echo_;
   std::optional<asio::Acceptor> orders_;

@@ -101,6 +101,8 @@ void StateWriter::write(const void* bytes, std::size_t size) {
 std::uint64_t StateWriter::size() const { return impl_.written; }
 
 struct State::Impl {
+  explicit Impl(os::MappedMemory memory_) : memory(std::move(memory_)) {}
+
   os::MappedMemory memory;
 };
 
