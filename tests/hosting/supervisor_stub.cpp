@@ -36,6 +36,7 @@ class Stub {
     };
     orders_ = {order, [this] { tell("host gone"); }};
     find_host();
+    tell(text::cat("pid ", os::own_process_id()));
     tell("started");
     read();
   }
@@ -133,6 +134,14 @@ void StubLink::read(std::shared_ptr<tcp::socket> socket) {
 
 void StubLink::tell(const std::string& line) {
   asio::write(*socket_, asio::buffer(line + '\n'));
+}
+
+os::Process StubLink::process() const {
+  const std::string key = "pid ";
+  const auto at = heard_->find(key) + key.size();
+  return os::open_process(
+             static_cast<os::ProcessId>(std::stoul(heard_->substr(at))))
+      .value();
 }
 
 bool StubLink::said(const std::string& line) const {

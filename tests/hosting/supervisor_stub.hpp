@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/os/process.hpp"
+
 namespace relaunch::test {
 
 /// One process: its lines, and what it is told.
@@ -19,6 +21,8 @@ class StubLink {
   void tell(const std::string& line);
   bool said(const std::string& line) const;
   bool lost() const { return *lost_; }
+  /// It has said "started".
+  os::Process process() const;
 
  private:
   void read(std::shared_ptr<boost::asio::ip::tcp::socket> socket);
