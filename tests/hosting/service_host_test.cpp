@@ -128,8 +128,10 @@ TEST_F(ServiceHostTest, SupervisorThatDoesNotStopIsEndedAtTheDeadline) {
   auto& stub = stubs.at(0);
   stub.tell("hang");
   ASSERT_TRUE(wait_for(stub, "did hang"));
+  const os::Process process = stub.process();
   host->order(ServiceOrder::stop);
-  EXPECT_TRUE(wait([&] { return ended.has_value() && stub.lost(); }));
+  EXPECT_TRUE(wait([&] { return ended.has_value(); }));
+  EXPECT_TRUE(wait_for_end(process));
   EXPECT_EQ(ended, 0u);
   EXPECT_THAT(log, HasSubstr("did not stop in time"));
 }
@@ -153,9 +155,9 @@ TEST_F(ServiceHostTest, ProgramThatDoesNotExistEndsTheServiceWithAnError) {
 
 TEST_F(ServiceHostTest, NothingIsLeftWhenItIsDestroyed) {
   start();
-  auto& stub = stubs.at(0);
+  const os::Process process = stubs.at(0).process();
   host.reset();
-  EXPECT_TRUE(wait([&] { return stub.lost(); }));
+  EXPECT_TRUE(wait_for_end(process));
 }
 
 class ServiceHostFollows : public ServiceHostTest {
@@ -240,7 +242,6 @@ TEST_F(ServiceHostFollows, NobodyIfTheOldOneDiesBeforeThat) {
 TEST_F(ServiceHostFollows, AndEndsWithWhomItFollowsWhenItIsDestroyed) {
   auto& second = replace(0);
   EXPECT_TRUE(reaches(second));
-  // Under Wine a socket does not always tell that its process was killed.
   const os::Process process = second.process();
   host.reset();
   EXPECT_TRUE(wait_for_end(process));

@@ -20,6 +20,8 @@ class StubLink {
   /// then "replace" by another one, or "replace in vain".
   void tell(const std::string& line);
   bool said(const std::string& line) const;
+  /// It has ended by itself: under Wine a socket does not always tell that its
+  /// process was killed.
   bool lost() const { return *lost_; }
   /// It has said "started".
   os::Process process() const;
