@@ -210,8 +210,8 @@ void Crossing::on_written(std::uint64_t id, const protocol::WantState& want,
                           Result<WrittenState>& written) {
   writers_.erase(id);  // it has nothing left to do
   if (--writing_ == 0) all_written();
-  // Of another link, or none, or of a generation that leaves: nobody waits.
-  if (*cancelled || !giving_ || giving_->cancelled != cancelled) return;
+  // Of another link, or none: nobody waits.
+  if (!giving_ || giving_->cancelled != cancelled) return;
   giving_->writing.erase(want.name);
   give_state(want.number, std::move(written));
 }
