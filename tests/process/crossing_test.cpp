@@ -206,7 +206,7 @@ TEST_F(CrossingPair, LeavesNoHandle) {
   ASSERT_TRUE(incumbent_->provisions().add_state("cache", offer("rows")));
   const auto census = [] { return list_open_handles().size(); };
   std::size_t before = 0;
-  for (int round = 0; round < 4; ++round) {
+  for (int round = 0; round < 12; ++round) {
     ASSERT_TRUE(pull_state());
     StateWish misfit = wish();
     misfit.limit = 1;
@@ -214,7 +214,8 @@ TEST_F(CrossingPair, LeavesNoHandle) {
     run_ready(context_.io);
     if (round == 1) before = census();
   }
-  EXPECT_EQ(census(), before);
+  // Windows: its pool, which waits for processes, comes and goes by one.
+  EXPECT_LE(census(), before + 2);
 }
 
 TEST_F(CrossingPair, WhatAMergeThrowsIsTold) {
