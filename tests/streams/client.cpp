@@ -28,6 +28,7 @@ StreamClient::StreamClient(net::io_context& io, std::uint16_t port,
   socket_.set_option(net::socket_base::send_buffer_size{16'384});
   socket_.set_option(net::socket_base::receive_buffer_size{16'384});
   socket_.connect({net::ip::address_v4::loopback(), port});
+  socket_.set_option(tcp::no_delay{true});
   net::co_spawn(io, send(), net::detached);
   net::co_spawn(io, receive(), net::detached);
 }

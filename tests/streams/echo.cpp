@@ -33,8 +33,12 @@ void Echo::go_on() {
   if (at_end_ && !writing_ && outbox_.empty()) gone();
 }
 
+// Only a part of it each time, so that whoever waits for a client that does not
+// read has both: what is to be written, and what is not consumed.
 void Echo::consume() {
-  const auto size = std::min(kMaxOutbox - outbox_.size(), unread_.size());
+  if (unread_.empty()) return;
+  const auto size =
+      std::min(kMaxOutbox - outbox_.size(), 1 + random_() % unread_.size());
   outbox_.append(unread_, 0, size);
   unread_.erase(0, size);
 }

@@ -54,6 +54,7 @@ class Program {
             // Small ones are full at once when somebody does not read.
             socket.set_option(net::socket_base::send_buffer_size{16'384});
             socket.set_option(net::socket_base::receive_buffer_size{16'384});
+            socket.set_option(tcp::no_delay{true});
             admit({asio::Stream(std::move(socket)), {}, {}});
           }
           accept();
