@@ -106,7 +106,9 @@ Result<MappedMemory> MappedMemory::map(native_handle sealed,
     // Not MAP_SHARED: before Linux 6.7 that counts as a mapping which could be
     // written through, and is refused. Nothing is copied as it is only read.
     // https://man7.org/linux/man-pages/man2/F_ADD_SEALS.2const.html
-    data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, sealed, 0);
+    // MAP_POPULATE: all of it is about to be read, and so is mapped at once.
+    data =
+        ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, sealed, 0);
   }
   if (data == MAP_FAILED) return failed("map", "mmap");
   mapped.data_ = data;

@@ -266,6 +266,15 @@ TEST_F(CrossingPair, StateIsWrittenOnceAtATime) {
   EXPECT_EQ(state->bytes(), "rows");
 }
 
+TEST_F(CrossingPair, StateWhoseWriterTheExecutorForgetsIsNotWaitedFor) {
+  ASSERT_TRUE(incumbent_->provisions().add_state("cache", offer("rows")));
+  context_.options.executor = [](const std::function<void()>&) {};
+  EXPECT_THAT(pull_state().error().text(),
+              HasSubstr("its writer was never called"));
+  context_.options.executor = [](const std::function<void()>& run) { run(); };
+  EXPECT_TRUE(pull_state());
+}
+
 // A question that waits for the library's thread outlives who asked it.
 TEST_F(CrossingPair, GivenUpBeforeItWasAskedHurtsNobody) {
   ASSERT_TRUE(incumbent_->provisions().add_state("cache", offer("rows")));

@@ -4,6 +4,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
@@ -13,22 +14,26 @@ namespace relaunch::test {
 namespace {
 
 namespace net = boost::asio;
-using net::ip::tcp;
+using Protocol = net::generic::stream_protocol;
 
 constexpr auto kTuple = net::as_tuple(net::use_awaitable);
 
 }  // namespace
 
-StreamClient::StreamClient(net::io_context& io, std::uint16_t port,
+StreamClient::StreamClient(net::io_context& io, const Address& where,
                            std::uint64_t seed)
-    : socket_(io, tcp::v4()),
+    : socket_(io),
       held_until_(io, net::steady_timer::time_point::max()),
       seed_(seed),
       random_(static_cast<std::minstd_rand::result_type>(seed)) {
+  const Protocol::endpoint server(where.native(), where.native_size());
+  socket_.open(server.protocol());
   socket_.set_option(net::socket_base::send_buffer_size{16'384});
   socket_.set_option(net::socket_base::receive_buffer_size{16'384});
-  socket_.connect({net::ip::address_v4::loopback(), port});
-  socket_.set_option(tcp::no_delay{true});
+  if (server.protocol().family() != AF_UNIX) {
+    socket_.set_option(net::ip::tcp::no_delay{true});
+  }
+  socket_.connect(server);
   net::co_spawn(io, send(), net::detached);
   net::co_spawn(io, receive(), net::detached);
 }
@@ -56,7 +61,7 @@ net::awaitable<void> StreamClient::send() {
     }
   }
   boost::system::error_code ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  socket_.shutdown(net::socket_base::shutdown_send, ignored);
 }
 
 net::awaitable<void> StreamClient::receive() {

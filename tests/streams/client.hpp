@@ -4,19 +4,21 @@
 
 #include <array>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <random>
 #include <string>
+
+#include "common/base/address.hpp"
 
 namespace relaunch::test {
 
 /// Calls on the context's thread, unless said otherwise.
 class StreamClient {
  public:
-  StreamClient(boost::asio::io_context& io, std::uint16_t port,
+  StreamClient(boost::asio::io_context& io, const Address& where,
                std::uint64_t seed);
 
   /// From now on it sends, but does not read: everything between the two fills
@@ -38,7 +40,7 @@ class StreamClient {
   void check(const char* bytes, std::size_t size);
   void fail(std::string why);
 
-  boost::asio::ip::tcp::socket socket_;
+  boost::asio::generic::stream_protocol::socket socket_;
   boost::asio::steady_timer held_until_;  ///< never expires
   const std::uint64_t seed_;
   std::minstd_rand random_;

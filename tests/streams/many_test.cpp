@@ -25,9 +25,7 @@ class ManyConnections : public testing::TestWithParam<bool> {
   }
 
   Address address(std::string_view name) const {
-    return Address::parse(
-               text::cat("tcp://127.0.0.1:",
-                         server_.port_in(text::cat("listening ", name))))
+    return Address::parse(server_.address_in(text::cat("listening ", name)))
         .value();
   }
   /// How many handles the generation had that was asked for it.

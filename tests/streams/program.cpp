@@ -6,6 +6,7 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <type_traits>
 
 #include "common/base/text.hpp"
 #include "common/os/system.hpp"
@@ -31,9 +32,14 @@ class Program {
   Program(net::io_context& io, Upgrader& upgrader, const Settings& settings)
       : upgrader_(upgrader) {
     const std::string where = setting(settings, "listen");
-    const Listener echo = upgrader.listen("echo", where);
+    const Listener echo =
+        upgrader.listen("echo", setting(settings, "echo", where));
     const Listener orders = upgrader.listen("orders", where);
-    echo_.emplace(io, echo);
+    if (echo.address().starts_with("unix")) {
+      accept_on(local_.emplace(io, echo));
+    } else {
+      accept_on(tcp_.emplace(io, echo));
+    }
     orders_.emplace(io, orders);
     asio::on_connection(
         upgrader, "echo", io.get_executor(),
@@ -41,24 +47,30 @@ class Program {
     upgrader.on_drain([this](const Drain& drain) { hand_over(drain); });
     print(LogLevel::info, text::cat("listening echo ", echo.address()));
     print(LogLevel::info, text::cat("listening orders ", orders.address()));
-    accept();
     take_orders();
   }
 
  private:
-  void accept() {
-    echo_->async_accept(
-        [this](boost::system::error_code error, tcp::socket socket) {
-          if (error == net::error::operation_aborted) return;
-          if (!error) {
-            // Small ones are full at once when somebody does not read.
-            socket.set_option(net::socket_base::send_buffer_size{16'384});
-            socket.set_option(net::socket_base::receive_buffer_size{16'384});
-            socket.set_option(tcp::no_delay{true});
-            admit({asio::Stream(std::move(socket)), {}, {}});
-          }
-          accept();
-        });
+  template <typename Protocol>
+  void accept_on(asio::BasicAcceptor<Protocol>& acceptor) {
+    acceptor.async_accept([this, &acceptor](boost::system::error_code error,
+                                            typename Protocol::socket socket) {
+      if (error == net::error::operation_aborted) return;
+      if (!error) welcome(std::move(socket));
+      accept_on(acceptor);
+    });
+  }
+  template <typename Socket>
+  void welcome(Socket socket) {
+    // Small ones are full at once when somebody does not read.
+    socket.set_option(net::socket_base::send_buffer_size{16'384});
+    socket.set_option(net::socket_base::receive_buffer_size{16'384});
+    if constexpr (std::is_same_v<Socket, tcp::socket>) {
+      socket.set_option(tcp::no_delay{true});
+    }
+    if constexpr (std::is_constructible_v<asio::Stream, Socket>) {
+      admit({asio::Stream(std::move(socket)), {}, {}});
+    }
   }
   void admit(asio::TakenStream taken) {
     const auto echo =
@@ -91,7 +103,8 @@ class Program {
   }
 
   Upgrader& upgrader_;
-  std::optional<asio::Acceptor> echo_;
+  std::optional<asio::Acceptor> tcp_;
+  std::optional<asio::LocalAcceptor> local_;
   std::optional<asio::Acceptor> orders_;
   std::map<Echo*, std::shared_ptr<Echo>> echoes_;
 };

@@ -4,18 +4,21 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <future>
 #include <memory>
 #include <random>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "common/base/text.hpp"
 #include "common/os/listener.hpp"
 #include "streams/client.hpp"
 #include "support/program_under_test.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace relaunch::test {
 namespace {
@@ -25,9 +28,14 @@ using net::ip::tcp;
 
 constexpr auto kStep = ProgramUnderTest::kStep;
 
-class Streams : public testing::TestWithParam<bool> {
+/// How the server is started, and whether its clients come to a path.
+class Streams : public testing::TestWithParam<std::tuple<bool, bool>> {
  protected:
-  Streams() : server_(ECHO_PROGRAM, GetParam()) {
+  Streams()
+      : server_(ECHO_PROGRAM, std::get<0>(GetParam()),
+                std::get<1>(GetParam())
+                    ? std::vector{text::cat("echo=unix://", folder_ / "echo")}
+                    : std::vector<std::string>{}) {
     os::start_sockets().value();
     EXPECT_TRUE(server_.wait_committed(1)) << server_.process().output();
   }
@@ -60,6 +68,7 @@ class Streams : public testing::TestWithParam<bool> {
   }
 
   net::io_context io_{1};
+  const ScratchFolder folder_;
   ProgramUnderTest server_;
   std::vector<std::unique_ptr<StreamClient>> clients_;
 };
@@ -71,10 +80,11 @@ TEST_P(Streams, CrossByteByByteWithAllBuffersFull) {
   constexpr int kMaxUpgrades = 50;
   const std::uint64_t seed = std::random_device{}() % 1'000'000;
   SCOPED_TRACE(text::cat("seed ", seed));
-  const auto port = server_.port_in("listening echo ");
+  const Address echo =
+      Address::parse(server_.address_in("listening echo ")).value();
   for (std::uint64_t i = 0; i < kClients; ++i) {
     clients_.push_back(
-        std::make_unique<StreamClient>(io_, port, seed * kClients + i));
+        std::make_unique<StreamClient>(io_, echo, seed * kClients + i));
   }
   auto talk = std::async(std::launch::async, [this] { io_.run(); });
 
@@ -116,9 +126,16 @@ TEST_P(Streams, CrossByteByByteWithAllBuffersFull) {
   EXPECT_TRUE(carried_both()) << server_.process().output();
 }
 
-INSTANTIATE_TEST_SUITE_P(, Streams, testing::Bool(), [](const auto& each) {
-  return each.param ? "Supervised" : "Library";
-});
+std::string name_of(
+    const testing::TestParamInfo<std::tuple<bool, bool>>& each) {
+  return text::cat(std::get<0>(each.param) ? "Supervised" : "Library",
+                   std::get<1>(each.param) ? "ToAPath" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , Streams,
+    testing::Combine(testing::Bool(), testing::Values(STREAMS_COME_TO_A_PATH)),
+    name_of);
 
 }  // namespace
 }  // namespace relaunch::test

@@ -12,7 +12,8 @@ namespace relaunch::test {
 
 namespace fs = std::filesystem;
 
-ProgramUnderTest::ProgramUnderTest(const fs::path& program, bool supervised)
+ProgramUnderTest::ProgramUnderTest(const fs::path& program, bool supervised,
+                                   const std::vector<std::string>& more)
     : supervised_(supervised) {
   const fs::path artifact =
       folder_ / ("artifact" + text::utf8(program.extension()));
@@ -21,15 +22,15 @@ ProgramUnderTest::ProgramUnderTest(const fs::path& program, bool supervised)
   request.folder = folder_.path();
   request.environment = os::own_environment();
   request.executable = fs::absolute(program);
-  const std::vector<std::string> settings{
-      "state=" + text::utf8(folder_ / "state"),
-      "artifact=" + text::utf8(artifact),
-      "listen=tcp://127.0.0.1:0",
-      "probation=10",
-      "health_interval=5",
-      "hello=20000",
-      "ready=20000",
-      "drain=20000"};
+  std::vector<std::string> settings{"state=" + text::utf8(folder_ / "state"),
+                                    "artifact=" + text::utf8(artifact),
+                                    "listen=tcp://127.0.0.1:0",
+                                    "probation=10",
+                                    "health_interval=5",
+                                    "hello=20000",
+                                    "ready=20000",
+                                    "drain=20000"};
+  settings.insert(settings.end(), more.begin(), more.end());
   if (supervised) {
     request.executable = fs::absolute(fs::path{TEST_SUPERVISOR});
     request.arguments = {text::utf8(request.executable)};
@@ -42,6 +43,11 @@ ProgramUnderTest::ProgramUnderTest(const fs::path& program, bool supervised)
                            settings.end());
   process_ = std::make_unique<ServerProcess>(request);
   if (supervised) process_->expect_supervisor();
+}
+
+std::string ProgramUnderTest::address_in(std::string_view part) const {
+  const auto line = process_->wait_for_line(part, kStep).value_or("");
+  return line.substr(line.rfind(' ') + 1);
 }
 
 std::uint16_t ProgramUnderTest::port_in(std::string_view part) const {

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/scratch_folder.hpp"
 #include "support/server_process.hpp"
@@ -17,11 +19,15 @@ class ProgramUnderTest {
  public:
   static constexpr std::chrono::milliseconds kStep{30'000};
 
-  /// Started with the keys state, artifact and listen of the test server, and
-  /// short deadlines. Throws Error.
-  ProgramUnderTest(const std::filesystem::path& program, bool supervised);
+  /// Started with the keys state, artifact and listen of the test server, short
+  /// deadlines, and these settings. Throws Error.
+  ProgramUnderTest(const std::filesystem::path& program, bool supervised,
+                   const std::vector<std::string>& more = {});
 
   ServerProcess& process() { return *process_; }
+  /// After the last blank of the first line that contains `part`; empty: none
+  /// came.
+  std::string address_in(std::string_view part) const;
   /// At the end of the first line that contains `part`; 0: none came.
   std::uint16_t port_in(std::string_view part) const;
   /// This generation is committed. A first one of library mode is as it is.

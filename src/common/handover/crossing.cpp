@@ -55,6 +55,25 @@ struct DeltaOffer {
   OnDeltaTaken on_end;
 };
 
+/// A state that somebody writes somewhere. Told in any case what became of it,
+/// even if the application's executor forgets it.
+class Writing {
+ public:
+  using OnEnd = std::function<void(Result<WrittenState>&)>;
+
+  explicit Writing(OnEnd on_end) : on_end_(std::move(on_end)) {}
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+  ~Writing() { end(Error{errc::stopped, "its writer was never called"}); }
+
+  void end(Result<WrittenState> written) {
+    if (auto told = std::exchange(on_end_, {})) told(written);
+  }
+
+ private:
+  OnEnd on_end_;
+};
+
 Result<void> check_offer(const Offer& offer) {
   if (auto checked = protocol::check_name(offer.name); !checked) {
     return checked;
@@ -174,22 +193,25 @@ void Crossing::on_want(const protocol::WantState& want) {
   }
   const auto limit = std::min(offer->limit, want.limit);
   const std::uint64_t id = ++last_writer_;
-  const auto write =
-      [this, id, want, limit, offer = *offer, cancelled = giving_->cancelled,
-       mailbox = context_.mailbox, alive = std::weak_ptr(alive_)] {
-        auto written = std::make_shared<Result<WrittenState>>(
-            write_state(offer.schema, limit, offer.write, *cancelled));
-        mailbox->post([this, id, want, cancelled, written, alive] {
-          if (!alive.expired()) on_written(id, want, cancelled, *written);
-        });
-      };
+  const auto on_end = [this, id, want, cancelled = giving_->cancelled,
+                       mailbox = context_.mailbox,
+                       alive = std::weak_ptr(alive_)](auto& end) {
+    auto written = std::make_shared<Result<WrittenState>>(std::move(end));
+    mailbox->post([this, id, want, cancelled, written, alive] {
+      if (!alive.expired()) on_written(id, want, cancelled, *written);
+    });
+  };
+  const auto writing = std::make_shared<Writing>(on_end);
   ++writing_;
   try {
-    run_writer(id, *offer, write);
+    run_writer(
+        id, *offer,
+        [writing, limit, offer = *offer, cancelled = giving_->cancelled] {
+          writing->end(
+              write_state(offer.schema, limit, offer.write, *cancelled));
+        });
   } catch (const std::system_error& failure) {  // no thread is to be had
-    Result<WrittenState> none{
-        Error{failure.code(), "cannot begin to write the state"}};
-    on_written(id, want, giving_->cancelled, none);
+    writing->end(Error{failure.code(), "cannot begin to write the state"});
   }
 }
 
