@@ -11,6 +11,7 @@
 //   exit_at_start=CODE  ends before it is ready
 //   crash_at_start=1    the same by abort()
 //   handles_left=N      may open so many handles more, where there is a limit
+//   handles_left_on_turn=N  the same once it has the turn
 //   hostile=KIND moment=MESSAGE  misbehaves on its channel (hostile.hpp)
 //   ready_twice=1       says so twice
 //   never_ready=1       initialises for ever
@@ -192,6 +193,10 @@ class Application {
   void taken() {
     say("took the turn");
     tell_signals("took the turn");
+    if (find(recipe, "handles_left_on_turn") != nullptr) {
+      limit_handles(
+          static_cast<unsigned>(number(recipe, "handles_left_on_turn")));
+    }
     if (find(recipe, "hang_on_turn") != nullptr) hang();
     if (find(recipe, "die_on_turn") != nullptr) std::_Exit(41);
     has_taken_ = true;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/base/text.hpp"
 #include "faults/fault_fixture.hpp"
 #include "faults/posix/real_faults.hpp"
 #include "support/kept_client.hpp"
@@ -21,9 +22,7 @@ constexpr unsigned kRoom = 80;
 class RoomForConnections : public testing::TestWithParam<bool> {
  protected:
   /// One that was started as every later one is, for a comparison.
-  RoomForConnections()
-      : server_(
-            {.settings = {{"probation", "600"}}, .supervised = GetParam()}) {
+  RoomForConnections() : server_({.supervised = GetParam()}) {
     EXPECT_THAT(server_.update_to({{"greeting", "one"}, {"n", "2"}}).outcome,
                 StartsWith("done generation=2"));
     EXPECT_TRUE(server_.wait_alone(2)) << server_.process().output();
@@ -39,13 +38,11 @@ class RoomForConnections : public testing::TestWithParam<bool> {
 };
 
 TEST_P(RoomForConnections, LackedByTheSuccessorLeavesTheRestToTheIncumbent) {
-  auto update = server_.begin_update({{"greeting", "two"}}, "linked");
-  ASSERT_TRUE(
-      server_.process().wait_for_lines("phase=probation", 2, kStepDeadline));
-  const auto successor = server_.process().processes().back();
-  limit(successor, Scarce::descriptors, descriptors_with(successor, kRoom));
-  ASSERT_THAT(update.get().outcome, StartsWith("done generation="))
+  const auto update = server_.update_to(
+      {{"greeting", "two"}, {"handles_left_on_turn", text::cat(kRoom)}});
+  ASSERT_THAT(update.outcome, StartsWith("done generation="))
       << server_.process().output();
+  const auto successor = server_.status().pid;
 
   std::size_t stayed = 0;
   for (auto& client : clients_) {
