@@ -10,7 +10,7 @@
 namespace relaunch {
 
 /// What relaunch itself can report; errors of the operating system keep their
-/// own codes in std::system_category().
+/// own codes in std::system_category() or std::generic_category().
 enum class errc {
   // The request
   busy = 1,          ///< another upgrade is under way
@@ -27,7 +27,7 @@ enum class errc {
   hello_timeout,     ///< it started, but said nothing in time
   ready_timeout,     ///< it said hello, but was not ready in time
   unhealthy,         ///< it answered that it is not healthy, or not at all
-  handover_refused,  ///< it could not adopt what it was given
+  handover_refused,  ///< what was to cross was not given, or not taken
   switch_timeout,    ///< the turn was not passed in time
   incumbent_exited,  ///< who served ended during the upgrade (supervisor)
   // The link

@@ -49,7 +49,7 @@ class RELAUNCH_EXPORT StateWriter {
 
 /// A state that this generation can give.
 struct StateOffer {
-  StateSchema schema;
+  StateSchema schema{};
   /// Called whenever a successor asks for it, while this generation serves. It
   /// must change nothing that an upgrade that is taken back would need. What it
   /// throws is the reason why the state is not given.
@@ -60,7 +60,7 @@ struct StateOffer {
   /// It is not called any more once on_drain is, and one that is being called
   /// then is told by its next write(); on_drain waits for it, at most
   /// Deadlines::pause, and the Upgrader's destructor as long as it takes.
-  std::function<void(StateWriter&)> write;
+  std::function<void(StateWriter&)> write{};
   /// No more bytes than these, nor than the successor wants.
   std::uint64_t limit = std::uint64_t{1} << 30;
   /// Call `write` on a thread of its own, so that serving goes on while much is
@@ -72,7 +72,7 @@ struct StateOffer {
 /// A state that a successor asks for.
 struct StateWish {
   /// The tag, and the newest version that it can read.
-  StateSchema schema;
+  StateSchema schema{};
   /// The oldest one.
   std::uint32_t oldest_version = 1;
   /// An incumbent that does not give it is not succeeded: the upgrade is
@@ -88,7 +88,7 @@ struct StateWish {
 class RELAUNCH_EXPORT State {
  public:
   /// There is none: a cold start.
-  State() noexcept = default;
+  State() noexcept;
   State(State&&) noexcept;
   State& operator=(State&&) noexcept;
   ~State();  ///< gives the memory back

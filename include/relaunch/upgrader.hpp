@@ -48,7 +48,8 @@ struct Command {
   std::vector<std::string> environment;
 };
 
-/// Every wait of an upgrade. Steady clock. Zero is refused: no wait is endless.
+/// Every wait of an upgrade. Steady clock. Zero is refused, and more than a
+/// year: no wait is endless.
 struct Deadlines {
   using ms = std::chrono::milliseconds;
   /// The build command, with its whole process tree.
@@ -101,7 +102,7 @@ struct Options {
   std::filesystem::path state_folder;
   Deadlines deadlines;
   /// Generations that may still be draining when the next upgrade is asked
-  /// for; with so many of them it is refused as busy. At most 64.
+  /// for; with so many of them it is refused as busy. From 1 to 64.
   unsigned max_draining = 4;
   /// Committed releases that are kept beside the current one.
   unsigned keep_releases = 3;
@@ -250,7 +251,9 @@ class RELAUNCH_EXPORT Upgrader {
   ///                 through upgrades, with the permissions that it is given;
   ///                 its last owner removes it, if it is still the same.
   ///                 "unix-abstract://name": Linux; anybody may connect.
-  /// Throws Error: malformed, used twice, or the address cannot be had.
+  /// Throws Error: malformed, used twice, or the address cannot be had. A
+  /// successor whose Upgrader is destroyed for it before its ready() tells the
+  /// incumbent so.
   /// Windows: only TCP; std::errc::address_family_not_supported otherwise.
   Listener listen(std::string_view name, std::string_view address);
 
@@ -269,7 +272,8 @@ class RELAUNCH_EXPORT Upgrader {
   /// the commit. `take` runs where callbacks run; it must not throw. At most
   /// `limit` connections in the life of this generation; what is more, and what
   /// nobody takes, stays with the incumbent.
-  /// Throws Error: the name is malformed or taken already.
+  /// Throws Error: the name is malformed or taken already, or there is no
+  /// function.
   void on_connection(std::string_view name,
                      std::function<void(Connection)> take,
                      std::size_t limit = SIZE_MAX);
@@ -282,9 +286,11 @@ class RELAUNCH_EXPORT Upgrader {
   /// Merges what has changed in a state after it was given: comes after the
   /// commit, where the incumbent says so (Drain::hand_over_delta), any number
   /// of times. `merge` runs where callbacks run; what it throws is told to the
-  /// incumbent. Before ready(). `wish`: what can be read; its deadline and
-  /// `required` mean nothing here.
-  /// Throws Error: the name or the wish is malformed, or the name is taken.
+  /// incumbent. This generation has served since it took the turn: what it has
+  /// changed itself is newer than what comes. Before ready(). `wish`: what can
+  /// be read; its deadline and `required` mean nothing here.
+  /// Throws Error: the name or the wish is malformed, there is no function, or
+  /// the name is taken.
   void on_state_delta(std::string_view name, StateWish wish,
                       std::function<void(State)> merge);
   /// The state of this name, as the incumbent writes it now: asked for, waited
@@ -299,7 +305,8 @@ class RELAUNCH_EXPORT Upgrader {
   /// Throws Error: the name or the wish is malformed
   /// (errc::invalid_argument); the incumbent's listeners did not come (as
   /// listen()); it is required and cannot be had. Then the incumbent has been
-  /// told why, it ends the upgrade, and serves on:
+  /// told why, ends the upgrade, and serves on; this process has
+  /// Deadlines::grace to end by itself, and is killed then:
   ///   errc::handover_refused  it has none of this name, its writer threw, it
   ///                           is of another schema, too large, or damaged
   ///   errc::ready_timeout     it did not come in time

@@ -79,6 +79,9 @@ std::optional<Inheritance> read_inheritance() {
   return Inheritance{os::Handle{native}, incumbent, std::move(supervisor)};
 }
 
+/// As in a configuration: a time that can be counted from now.
+constexpr std::chrono::hours kLongestDeadline{24 * 365};
+
 void check_deadlines(const Deadlines& deadlines) {
   for (const auto length :
        {deadlines.build, deadlines.stage, deadlines.hello, deadlines.ready,
@@ -88,6 +91,10 @@ void check_deadlines(const Deadlines& deadlines) {
     if (length.count() <= 0) {
       throw Error{errc::invalid_argument,
                   "every deadline must be longer than zero"};
+    }
+    if (length > kLongestDeadline) {
+      throw Error{errc::invalid_argument,
+                  "a deadline can be a year long at most"};
     }
   }
 }
@@ -106,6 +113,10 @@ void complete(Options& options, const LaunchPlan& launched) {
     throw Error{errc::invalid_argument,
                 text::cat("max_draining is ", options.max_draining,
                           ", the limit is ", protocol::kMaxLeaving)};
+  }
+  if (options.max_draining == 0) {
+    throw Error{errc::invalid_argument,
+                "max_draining is 0: no generation could ever leave"};
   }
   if (options.name.empty() && !launched.arguments.empty()) {
     const auto program = text::path_from_utf8(launched.arguments.front());
@@ -247,6 +258,7 @@ void Upgrader::Impl::start_thread() {
 // Asio puts what the library's thread posts behind what others posted while its
 // handler ran. An answer may be among that, and must not be lost: hence twice.
 Upgrader::Impl::~Impl() {
+  if (successor) successor->tell_failure();
   context.mailbox->post([this] { context.mailbox->post([this] { end(); }); });
   thread.join();
   context.mailbox->close();
@@ -339,7 +351,11 @@ Listener Upgrader::listen(std::string_view name, std::string_view address) {
   if (impl_->inherits()) {
     check_or_throw(impl_->successor->wait_for_listeners());
   }
-  return Listener{value_or_throw(impl_->self.listeners().claim(name, address))};
+  auto claimed = impl_->self.listeners().claim(name, address);
+  if (!claimed && impl_->inherits()) {
+    impl_->successor->note_failure(claimed.error());
+  }
+  return Listener{value_or_throw(std::move(claimed))};
 }
 
 void Upgrader::on_take(std::function<void()> callback) {

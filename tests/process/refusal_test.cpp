@@ -1,6 +1,9 @@
 // Where a program cannot replace itself it says so, and goes on.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
 #include <future>
 
 #include "common/base/text.hpp"
@@ -12,6 +15,8 @@
 
 namespace relaunch::test {
 namespace {
+
+using testing::HasSubstr;
 
 // args: the state folder, the file for the answer.
 RELAUNCH_CHILD_MAIN(asks_for_an_upgrade) {
@@ -49,6 +54,45 @@ TEST(Refusal, UpgradeOfAProcessThatMustStayNamesTheWayOut) {
             std::string::npos)
       << text;
   EXPECT_NE(text.find("relaunch run"), std::string::npos) << text;
+}
+
+std::string refusal(const std::function<void(Options&)>& change) {
+  ScratchFolder scratch;
+  Options options;
+  options.name = "test";
+  options.state_folder = scratch / "state";
+  change(options);
+  try {
+    Upgrader{options};
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), errc::invalid_argument);
+    return error.text();
+  }
+  return "none";
+}
+
+TEST(Refusal, OptionThatCannotBeMeantIsNamed) {
+  using ms = std::chrono::milliseconds;
+  EXPECT_EQ(refusal([](Options&) {}), "none");
+  EXPECT_THAT(refusal([](Options& o) { o.deadlines.drain = ms{0}; }),
+              HasSubstr("longer than zero"));
+  EXPECT_THAT(refusal([](Options& o) { o.deadlines.drain = ms::max(); }),
+              HasSubstr("a year long at most"));
+  EXPECT_THAT(refusal([](Options& o) { o.max_draining = 0; }),
+              HasSubstr("max_draining is 0"));
+  EXPECT_THAT(refusal([](Options& o) { o.max_draining = 65; }),
+              HasSubstr("max_draining is 65"));
+}
+
+TEST(Refusal, FunctionThatIsNoneIsNamed) {
+  ScratchFolder scratch;
+  Options options;
+  options.name = "test";
+  options.state_folder = scratch / "state";
+  Upgrader upgrader{options};
+  EXPECT_THROW(upgrader.on_connection("chat", {}), Error);
+  EXPECT_THROW(upgrader.provide_state("cache", {}), Error);
+  EXPECT_THROW(upgrader.on_state_delta("cache", {}, {}), Error);
 }
 
 }  // namespace

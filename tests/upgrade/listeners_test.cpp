@@ -2,12 +2,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "common/base/text.hpp"
 #include "upgrade/upgrade_fixture.hpp"
 
 namespace relaunch::test {
 namespace {
 
 using boost::asio::ip::tcp;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -88,8 +90,12 @@ TEST(Listeners, AddressThatCannotBeHadFailsTheUpgradeAndSaysWhich) {
   Occupied other;
   const UpdateAnswer answer =
       server.update_to({{"listener.admin", other.address()}});
-  EXPECT_THAT(answer.outcome, StartsWith("failed in prepare: "))
+  EXPECT_THAT(answer.outcome,
+              AllOf(StartsWith("failed in prepare: "),
+                    HasSubstr(text::cat("cannot listen on ", other.address()))))
       << server.process().output();
+  // On its own streams too.
+  EXPECT_THAT(server.process().output(), HasSubstr("failed: cannot listen on"));
   expect_untouched(server);
   expect_next_upgrade_works(server);
 }

@@ -90,6 +90,8 @@ TEST_P(StateMisfit, OfARequiredOneAbandonsTheUpgradeWithTheReason) {
   EXPECT_THAT(answer.outcome,
               AllOf(StartsWith("failed"), HasSubstr(misfit.why)))
       << server.process().output();
+  // It has the time to say so itself.
+  EXPECT_THAT(server.process().output(), HasSubstr("failed: cannot inherit"));
   expect_untouched(server);
   expect_next_upgrade_works(server);
 }

@@ -30,7 +30,7 @@ const char* sentence(errc code) noexcept {
     case errc::unhealthy:
       return "the successor is not healthy";
     case errc::handover_refused:
-      return "the successor could not adopt what it was given";
+      return "the handover was refused";
     case errc::switch_timeout:
       return "the turn was not passed in time";
     case errc::incumbent_exited:

@@ -11,6 +11,11 @@ namespace relaunch::handover {
 Result<void> ConnectionTakers::add(const std::string& name, Take take,
                                    std::size_t limit) {
   if (auto checked = protocol::check_name(name); !checked) return checked;
+  if (!take) {
+    return Error{
+        errc::invalid_argument,
+        text::cat("connections '", name, "' have no function that takes them")};
+  }
   const std::lock_guard lock{mutex_};
   if (takers_.try_emplace(name, Taker{std::move(take), limit}).second) {
     return {};

@@ -41,7 +41,8 @@ Result<File> check_file(const protocol::FileGiven& given,
     return refused("it is another than was announced");
   }
   if (facts->kind != kind) {
-    return refused(text::cat("it is a ", given.kind));
+    return refused(
+        text::cat("it is a ", given.kind, ", wanted is a ", to_text(kind)));
   }
   if (!allows(facts->access, access)) {
     return refused(text::cat("it is open for ", given.access, ", wanted is ",
@@ -61,6 +62,11 @@ Result<void> Crossing::add_delta(const std::string& name, StateWish wish,
                                  Merge merge) {
   if (auto checked = protocol::check_name(name); !checked) return checked;
   if (auto checked = check_wish(wish); !checked) return checked;
+  if (!merge) {
+    return Error{errc::invalid_argument,
+                 text::cat("changes of state '", name,
+                           "' have no function that merges them")};
+  }
   const std::lock_guard lock{mutex_};
   if (delta_takers_.try_emplace(name, DeltaTaker{std::move(wish), merge})
           .second) {

@@ -94,7 +94,7 @@ class GenerationLink : public upgrade::Generation {
   void send(const protocol::Message& message,
             std::vector<os::Outgoing> handles = {});
   void tell(upgrade::CoordinatorEvent event);
-  void fail(Error error, bool blames_release = true);
+  void fail(Error error, bool blames_release = true, bool ends = false);
 
   upgrade::Context& context_;
   const ListenerSet& listeners_;

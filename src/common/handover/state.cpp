@@ -106,6 +106,7 @@ struct State::Impl {
   os::MappedMemory memory;
 };
 
+State::State() noexcept = default;
 State::State(std::unique_ptr<Impl> impl, StateSchema schema)
     : impl_(std::move(impl)), schema_(std::move(schema)) {}
 State::State(std::string why_not) : why_not_(std::move(why_not)) {}

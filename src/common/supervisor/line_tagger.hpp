@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/text.hpp"
+
 namespace relaunch::supervisor {
 
 /// "[3] hello\n". Holds at most kLongest bytes.
@@ -15,7 +17,7 @@ class LineTagger {
   static constexpr std::size_t kLongest = 8'192;
 
   explicit LineTagger(std::uint32_t generation)
-      : tag_("[" + std::to_string(generation) + "]") {}
+      : tag_(text::cat('[', generation, ']')) {}
 
   /// Appends to `out` the lines that these bytes complete.
   void add(std::string_view bytes, std::string& out);

@@ -61,6 +61,7 @@ Phase Coordinator::phase() const {
     case Step::probation:
     case Step::taking_back:
       return Phase::probation;
+    case Step::giving_up:
     case Step::ending:
       return failure_ ? failure_->phase : Phase::idle;
     case Step::committing:
@@ -105,6 +106,7 @@ CoordinatorActions Coordinator::on(const CoordinatorEvent& event) {
       return in_probation(event);
     case Step::taking_back:
       return in_taking_back(event);
+    case Step::giving_up:
     case Step::ending:
       return in_ending(event);
     case Step::committing:
@@ -238,7 +240,8 @@ CoordinatorActions Coordinator::before_switch(const CoordinatorEvent& event) {
     return {arm(Wait::pause), action::PauseAccepting{}};
   }
   if (const auto* failed = as<event::SuccessorFailed>(event)) {
-    return end_upgrade(failed->error, failed->blames_release);
+    return failed->ends ? gives_up(*failed)
+                        : end_upgrade(failed->error, failed->blames_release);
   }
   if (const auto* gone = as<event::SuccessorGone>(event)) {
     return successor_gone(*gone);
@@ -333,6 +336,7 @@ CoordinatorActions Coordinator::in_ending(const CoordinatorEvent& event) {
     return successor_gone(*gone);
   }
   if (!is_step_expiry(event)) return {};
+  if (step_ == Step::giving_up) return kill_successor();
   // It was killed, yet does not end: a frozen process dies when it is thawed,
   // before any of its own code runs again. So it accepts no more, and waiting
   // longer would only mean that nobody does.
@@ -434,6 +438,17 @@ CoordinatorActions Coordinator::end_upgrade(Error error, bool blames_release) {
     default:
       return kill_successor();
   }
+}
+
+// Before the switch there is time for it to say on its own streams what it said
+// here, and to clean up.
+CoordinatorActions Coordinator::gives_up(const event::SuccessorFailed& failed) {
+  if (step_ == Step::pausing || step_ == Step::switching) {
+    return end_upgrade(failed.error, failed.blames_release);
+  }
+  note_failure(failed.error, failed.blames_release);
+  step_ = Step::giving_up;
+  return {action::Disarm{Timer::lost}, arm(Wait::grace)};
 }
 
 CoordinatorActions Coordinator::kill_successor() {

@@ -32,8 +32,9 @@ enum class Wait {
   probation,
   health,
   health_interval,
-  lost,  ///< the channel is lost: how long until the process must be gone
-  kill,  ///< it was killed, or work was cancelled: until that must show
+  lost,   ///< the channel is lost: how long until the process must be gone
+  grace,  ///< it has said why it ends: as long
+  kill,   ///< it was killed, or work was cancelled: until that must show
 };
 
 /// One deadline of each kind runs at a time.
@@ -80,6 +81,7 @@ struct Adopted {};
 struct SuccessorFailed {
   Error error{errc::stopped, {}};
   bool blames_release = true;  ///< false: the incumbent could not give
+  bool ends = false;           ///< it says so itself, and is about to end
 };
 struct SuccessorReady {};
 struct ReadyExtended {
@@ -224,7 +226,8 @@ class Coordinator {
     switching,  ///< the turn is on its way
     probation,
     taking_back,
-    ending,  ///< the successor was killed; its end is awaited
+    giving_up,  ///< the successor has said why it cannot, and is to end
+    ending,     ///< it was killed; its end is awaited
     committing,
     confirming,  ///< the successor knows; its word for it is awaited
     leaving,     ///< this generation drains: after a commit, or by a stop
@@ -262,6 +265,7 @@ class Coordinator {
   Actions incumbent_gone(const event::IncumbentEnded& gone);
   Actions successor_gone(const event::SuccessorGone& gone);
   Actions channel_lost(const event::ChannelLost& lost);
+  Actions gives_up(const event::SuccessorFailed& failed);
   Actions kill_successor();
   Actions ask_health();
   Actions commit();

@@ -409,6 +409,8 @@ std::chrono::milliseconds CoordinatorDriver::length(Wait wait) const {
       return deadlines.health_interval;
     case Wait::lost:
       return std::chrono::milliseconds{500};
+    case Wait::grace:
+      return deadlines.grace;
     case Wait::kill:
       return std::chrono::seconds{5};
   }

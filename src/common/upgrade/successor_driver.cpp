@@ -5,6 +5,7 @@
 #include <future>
 #include <utility>
 
+#include "common/base/error_text.hpp"
 #include "common/os/fault.hpp"
 #include "common/os/files.hpp"
 #include "common/os/system.hpp"
@@ -237,9 +238,20 @@ Result<void> SuccessorDriver::wait_for_listeners() {
 // prepare --------------------------------------------------------------------
 
 void SuccessorDriver::give_up(const Error& error) {
+  note_failure(error);
+  tell_failure();
+}
+
+void SuccessorDriver::note_failure(const Error& error) {
+  context_.mailbox->post([this, error] { failure_ = error; });
+}
+
+void SuccessorDriver::tell_failure() {
   const auto told = std::make_shared<std::promise<void>>();
-  context_.mailbox->post([this, error, told] {
-    feed(event::CannotAdopt{error});
+  context_.mailbox->post([this, told] {
+    if (failure_ && machine_.step() == Successor::Step::initialising) {
+      feed(event::CannotAdopt{*failure_});
+    }
     // Behind what has just been queued to be sent.
     boost::asio::post(context_.io, [told] { told->set_value(); });
   });
@@ -331,7 +343,7 @@ void SuccessorDriver::run(const action::ForwardStop&) {
 void SuccessorDriver::run(const action::GiveUp& give_up) {
   context_.log(LogLevel::error, "cannot become a generation: reason=\"",
                text::printable(give_up.error.text()), '"');
-  send(protocol::Failed{give_up.error.text()});
+  send(protocol::Failed{reason_of(give_up.error)});
   settle_listeners(give_up.error);
   leave_again(context_.options.deadlines.drain);
 }

@@ -47,6 +47,11 @@ class SuccessorDriver {
   /// It cannot become a generation. Any thread but the library's: returns when
   /// the incumbent has been told why, or a second has passed.
   void give_up(const Error& error);
+  /// Why it cannot, if its application ends before ready(). Any thread.
+  void note_failure(const Error& error);
+  /// The application ends: unless it was ready, whatever was noted last is why.
+  /// As give_up().
+  void tell_failure();
   void extend_ready(std::chrono::milliseconds more);
   /// `if_committed` runs once if this generation stays nevertheless: the
   /// incumbent may have committed it before it heard of the stop.
@@ -144,6 +149,7 @@ class SuccessorDriver {
   std::unique_ptr<os::Process> next_;  ///< to whom the turn goes
   std::unique_ptr<os::ProcessWatch> next_watch_;
   std::chrono::milliseconds drain_{0};
+  std::optional<Error> failure_;  ///< tell_failure()
   struct Request {
     std::function<void(std::string_view)> on_line;
     std::function<void(const Outcome&)> on_end;

@@ -44,6 +44,13 @@ void accepts_when_it_is_ready(relaunch::Upgrader& upgrader) {
   wait(std::move(resumed), "accepting");
 }
 
+void begins_without_a_state(relaunch::Upgrader& upgrader) {
+  relaunch::State state;
+  check(!state, "no state");
+  state = upgrader.inherited_state("cache", {.required = true});
+  check(!state && !state.why_not().empty(), "a first generation has none");
+}
+
 void tells_why_an_upgrade_failed(relaunch::Upgrader& upgrader) {
   std::promise<relaunch::Outcome> ended;
   upgrader.upgrade(
@@ -63,6 +70,7 @@ int main(int argc, char** argv) try {
   relaunch::Upgrader upgrader{options};
   upgrader.on_drain([&drained](relaunch::Drain) { drained.set_value(); });
   refuses_a_bad_address(upgrader);
+  begins_without_a_state(upgrader);
   accepts_when_it_is_ready(upgrader);
   tells_why_an_upgrade_failed(upgrader);
   upgrader.stop();

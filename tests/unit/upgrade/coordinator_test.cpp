@@ -388,6 +388,44 @@ TEST(Coordinator, ReportsWhatTheSuccessorSaysOfItsFailure) {
             std::string::npos);
 }
 
+constexpr Step kBeforeTheSwitch[] = {Step::greeting, Step::adopting,
+                                     Step::preparing, Step::checking};
+
+TEST(Coordinator, LeavesASuccessorThatGivesUpTheTimeToEndByItself) {
+  const event::SuccessorFailed gives_up{
+      {errc::handover_refused, "no memory"}, true, true};
+  for (const Step step : kBeforeTheSwitch) {
+    Coordinator machine = at(step);
+    EXPECT_FALSE(has<action::KillSuccessor>(machine.on(gives_up)));
+    // What else it says is of no interest any more.
+    EXPECT_TRUE(machine.on(event::SuccessorReady{}).empty());
+    const auto ended = machine.on(kCrashed);
+    ASSERT_TRUE(has<action::Finish>(ended));
+    EXPECT_EQ(find<action::Finish>(ended)->result, Result::failed);
+    EXPECT_TRUE(machine.failure()->blames_release);
+    EXPECT_NE(machine.failure()->error.text().find("no memory"),
+              std::string::npos);
+    expect_the_next_upgrade_works(machine);
+  }
+}
+
+TEST(Coordinator, KillsASuccessorThatGivesUpAndDoesNotEnd) {
+  const event::SuccessorFailed gives_up{
+      {errc::handover_refused, "no memory"}, true, true};
+  for (const Step step : kBeforeTheSwitch) {
+    Coordinator machine = at(step);
+    machine.on(gives_up);
+    EXPECT_TRUE(
+        has<action::KillSuccessor>(machine.on(event::Expired{Timer::step})));
+    EXPECT_TRUE(has<action::Finish>(machine.on(kCrashed)));
+  }
+  // Somewhere between the two nobody would accept meanwhile.
+  for (const Step step : {Step::pausing, Step::switching}) {
+    Coordinator machine = at(step);
+    EXPECT_TRUE(has<action::KillSuccessor>(machine.on(gives_up)));
+  }
+}
+
 TEST(Coordinator, UnhealthyBeforeTheSwitchCostsNothing) {
   Coordinator machine = at(Step::checking);
   const auto actions = machine.on(event::HealthAnswered{false});
@@ -400,7 +438,10 @@ TEST(Coordinator, ASecondRequestIsBusyAndTheFirstGoesOn) {
   for (int step = static_cast<int>(Step::building);
        step < static_cast<int>(Step::leaving); ++step) {
     const auto reached = static_cast<Step>(step);
-    if (reached == Step::taking_back || reached == Step::ending) continue;
+    if (reached == Step::taking_back || reached == Step::giving_up ||
+        reached == Step::ending) {
+      continue;
+    }
     Coordinator machine = at(reached);
     const auto actions = machine.on(event::Requested{});
     ASSERT_EQ(actions.size(), 1u);

@@ -168,8 +168,8 @@ void CoordinatorRules::check_deadlines(const Coordinator& machine) {
       {Step::greeting, Wait::hello},   {Step::adopting, Wait::hello},
       {Step::preparing, Wait::ready},  {Step::checking, Wait::health},
       {Step::pausing, Wait::pause},    {Step::switching, Wait::turn},
-      {Step::taking_back, Wait::turn}, {Step::ending, Wait::kill},
-      {Step::confirming, Wait::turn}};
+      {Step::taking_back, Wait::turn}, {Step::giving_up, Wait::grace},
+      {Step::ending, Wait::kill},      {Step::confirming, Wait::turn}};
   const Step step = machine.step();
   if (step == Step::idle || step == Step::leaving) {
     must(armed_.empty(), "nothing wakes up an idle generation");

@@ -192,6 +192,7 @@ struct CoordinatorAlone {
         {"hello", event::HelloReceived{}, Step::greeting},
         {"adopted", event::Adopted{}, Step::adopting},
         {"failed", event::SuccessorFailed{bad}, {}},
+        {"gives up", event::SuccessorFailed{bad, true, true}, {}},
         {"ready", event::SuccessorReady{}, Step::preparing},
         {"ready later", event::ReadyExtended{}, {}},
         {"healthy", event::HealthAnswered{true}, Step::checking},

@@ -31,6 +31,8 @@ ms length(Wait wait) {
     case Wait::health_interval:
     case Wait::lost:
       return ms{500};
+    case Wait::grace:
+      return kGrace;
     case Wait::pause:
     case Wait::turn:
     case Wait::kill:
@@ -441,7 +443,8 @@ void World::hear_successor(std::size_t who) {
     if (health->question != at(who).question) return;
     return feed(who, event::HealthAnswered{health->healthy});
   }
-  feed(who, event::SuccessorFailed{kNonsense});
+  const bool gives_up = std::get_if<Failed>(&*frame) != nullptr;
+  feed(who, event::SuccessorFailed{kNonsense, true, gives_up});
 }
 
 void World::hear_incumbent(std::size_t who) {
