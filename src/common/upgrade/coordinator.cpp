@@ -443,7 +443,7 @@ CoordinatorActions Coordinator::end_upgrade(Error error, bool blames_release) {
 // Before the switch there is time for it to say on its own streams what it said
 // here, and to clean up.
 CoordinatorActions Coordinator::gives_up(const event::SuccessorFailed& failed) {
-  if (step_ == Step::pausing || step_ == Step::switching) {
+  if (step_ >= Step::pausing) {
     return end_upgrade(failed.error, failed.blames_release);
   }
   note_failure(failed.error, failed.blames_release);
