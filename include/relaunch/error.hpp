@@ -27,7 +27,8 @@ enum class errc {
   hello_timeout,     ///< it started, but said nothing in time
   ready_timeout,     ///< it said hello, but was not ready in time
   unhealthy,         ///< it answered that it is not healthy, or not at all
-  handover_refused,  ///< what was to cross was not given, or not taken
+  handover_refused,  ///< what was to cross was not given or taken, or the
+                     ///< successor says that it cannot begin
   switch_timeout,    ///< the turn was not passed in time
   incumbent_exited,  ///< who served ended during the upgrade (supervisor)
   // The link

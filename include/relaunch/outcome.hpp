@@ -44,7 +44,7 @@ struct Outcome {
     refused,        ///< nothing was started (busy, not possible here)
   };
   Result result = Result::refused;
-  /// Where it ended; for `done` it is Phase::drain, where nothing was started
+  /// Where it ended; for `done` it is Phase::commit, where nothing was started
   /// Phase::idle.
   Phase phase = Phase::idle;
   /// Why, if not done: a relaunch::errc or an error of the system.

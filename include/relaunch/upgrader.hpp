@@ -73,7 +73,8 @@ struct Deadlines {
   ms health_interval = std::chrono::milliseconds{500};
   ms health = std::chrono::seconds{2};
   /// For the requests of a generation that leaves; then it is asked to stop,
-  /// and killed when `grace` has passed too.
+  /// and killed when `grace` has passed too. A successor that says that it
+  /// cannot begin has `grace` to end by itself.
   ms drain = std::chrono::seconds{30};
   ms grace = std::chrono::seconds{2};
 };

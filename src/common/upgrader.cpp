@@ -116,7 +116,7 @@ void complete(Options& options, const LaunchPlan& launched) {
   }
   if (options.max_draining == 0) {
     throw Error{errc::invalid_argument,
-                "max_draining is 0: no generation could ever leave"};
+                "max_draining is 0: no upgrade could ever begin"};
   }
   if (options.name.empty() && !launched.arguments.empty()) {
     const auto program = text::path_from_utf8(launched.arguments.front());
@@ -352,8 +352,9 @@ Listener Upgrader::listen(std::string_view name, std::string_view address) {
     check_or_throw(impl_->successor->wait_for_listeners());
   }
   auto claimed = impl_->self.listeners().claim(name, address);
-  if (!claimed && impl_->inherits()) {
-    impl_->successor->note_failure(claimed.error());
+  if (impl_->inherits()) {
+    impl_->successor->note_failure(
+        claimed ? std::nullopt : std::optional<Error>{claimed.error()});
   }
   return Listener{value_or_throw(std::move(claimed))};
 }

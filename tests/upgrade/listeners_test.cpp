@@ -95,7 +95,8 @@ TEST(Listeners, AddressThatCannotBeHadFailsTheUpgradeAndSaysWhich) {
                     HasSubstr(text::cat("cannot listen on ", other.address()))))
       << server.process().output();
   // On its own streams too.
-  EXPECT_THAT(server.process().output(), HasSubstr("failed: cannot listen on"));
+  EXPECT_TRUE(server.process().wait_for_line("failed: cannot listen on",
+                                             kStepDeadline));
   expect_untouched(server);
   expect_next_upgrade_works(server);
 }

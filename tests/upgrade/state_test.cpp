@@ -91,7 +91,8 @@ TEST_P(StateMisfit, OfARequiredOneAbandonsTheUpgradeWithTheReason) {
               AllOf(StartsWith("failed"), HasSubstr(misfit.why)))
       << server.process().output();
   // It has the time to say so itself.
-  EXPECT_THAT(server.process().output(), HasSubstr("failed: cannot inherit"));
+  EXPECT_TRUE(
+      server.process().wait_for_line("failed: cannot inherit", kStepDeadline));
   expect_untouched(server);
   expect_next_upgrade_works(server);
 }

@@ -153,6 +153,7 @@ CoordinatorActions Coordinator::incumbent_gone(
     return end_upgrade({errc::incumbent_exited, gone.status}, false);
   }
   nobody_serves_ = true;
+  if (step_ == Step::giving_up) return kill_successor();
   return step_ == Step::probation ? commit() : Actions{};
 }
 
@@ -335,8 +336,12 @@ CoordinatorActions Coordinator::in_ending(const CoordinatorEvent& event) {
   if (const auto* gone = as<event::SuccessorGone>(event)) {
     return successor_gone(*gone);
   }
+  if (step_ == Step::giving_up &&
+      (is_step_expiry(event) || as<event::AbortRequested>(event) ||
+       as<event::StopRequested>(event))) {
+    return kill_successor();
+  }
   if (!is_step_expiry(event)) return {};
-  if (step_ == Step::giving_up) return kill_successor();
   // It was killed, yet does not end: a frozen process dies when it is thawed,
   // before any of its own code runs again. So it accepts no more, and waiting
   // longer would only mean that nobody does.

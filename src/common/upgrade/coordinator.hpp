@@ -33,7 +33,7 @@ enum class Wait {
   health,
   health_interval,
   lost,   ///< the channel is lost: how long until the process must be gone
-  grace,  ///< it has said why it ends: as long
+  grace,  ///< it has said why it ends: how long until it must have ended
   kill,   ///< it was killed, or work was cancelled: until that must show
 };
 

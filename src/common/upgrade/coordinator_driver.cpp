@@ -314,6 +314,7 @@ Outcome CoordinatorDriver::outcome(Outcome::Result result) const {
   outcome.build_output = attempt_->build_output;
   outcome.phases = attempt_->phases;
   if (!outcome.phases.empty()) outcome.phase = outcome.phases.back().phase;
+  if (result == Outcome::Result::done) outcome.phase = Phase::commit;
   outcome.phases.push_back({Phase::done, elapsed()});
   if (const auto& failure = machine_.failure()) {
     outcome.phase = failure->phase;

@@ -238,20 +238,29 @@ Result<void> SuccessorDriver::wait_for_listeners() {
 // prepare --------------------------------------------------------------------
 
 void SuccessorDriver::give_up(const Error& error) {
-  note_failure(error);
-  tell_failure();
+  tell([this, error] { feed(event::CannotAdopt{error}); });
 }
 
-void SuccessorDriver::note_failure(const Error& error) {
-  context_.mailbox->post([this, error] { failure_ = error; });
+void SuccessorDriver::note_failure(std::optional<Error> error) {
+  context_.mailbox->post([this, error = std::move(error)]() mutable {
+    failure_ = std::move(error);
+  });
 }
 
+// No more than that: what the application's callbacks use may be gone.
 void SuccessorDriver::tell_failure() {
-  const auto told = std::make_shared<std::promise<void>>();
-  context_.mailbox->post([this, told] {
-    if (failure_ && machine_.step() == Successor::Step::initialising) {
-      feed(event::CannotAdopt{*failure_});
+  tell([this] {
+    if (failure_ && machine_.step() == Successor::Step::initialising &&
+        !machine_.alone()) {
+      send(protocol::Failed{reason_of(*failure_)});
     }
+  });
+}
+
+void SuccessorDriver::tell(std::function<void()> send) {
+  const auto told = std::make_shared<std::promise<void>>();
+  context_.mailbox->post([this, send = std::move(send), told] {
+    send();
     // Behind what has just been queued to be sent.
     boost::asio::post(context_.io, [told] { told->set_value(); });
   });

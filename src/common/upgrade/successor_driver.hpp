@@ -26,7 +26,7 @@
 
 namespace relaunch::upgrade {
 
-/// All calls on the library's thread, wait_for_listeners() apart.
+/// All calls on the library's thread, unless said otherwise.
 class SuccessorDriver {
  public:
   /// `supervisor`: it stands in the incumbent's place, and this is where its
@@ -47,10 +47,11 @@ class SuccessorDriver {
   /// It cannot become a generation. Any thread but the library's: returns when
   /// the incumbent has been told why, or a second has passed.
   void give_up(const Error& error);
-  /// Why it cannot, if its application ends before ready(). Any thread.
-  void note_failure(const Error& error);
-  /// The application ends: unless it was ready, whatever was noted last is why.
-  /// As give_up().
+  /// Why it cannot, if its application ends before ready(); none: it can. Any
+  /// thread.
+  void note_failure(std::optional<Error> error);
+  /// The application ends: unless it was ready, what was noted last is why.
+  /// Threads and wait as give_up().
   void tell_failure();
   void extend_ready(std::chrono::milliseconds more);
   /// `if_committed` runs once if this generation stays nevertheless: the
@@ -72,6 +73,8 @@ class SuccessorDriver {
   bool left() const { return machine_.step() == Successor::Step::left; }
 
  private:
+  /// Runs it on the library's thread, and waits until what it sends is gone.
+  void tell(std::function<void()> send);
   void feed(SuccessorEvent event);
   void note_phase();
   Result<void> watch_incumbent(os::Process incumbent);
@@ -149,7 +152,7 @@ class SuccessorDriver {
   std::unique_ptr<os::Process> next_;  ///< to whom the turn goes
   std::unique_ptr<os::ProcessWatch> next_watch_;
   std::chrono::milliseconds drain_{0};
-  std::optional<Error> failure_;  ///< tell_failure()
+  std::optional<Error> failure_;  ///< what note_failure() has noted
   struct Request {
     std::function<void(std::string_view)> on_line;
     std::function<void(const Outcome&)> on_end;

@@ -412,12 +412,18 @@ TEST(Coordinator, LeavesASuccessorThatGivesUpTheTimeToEndByItself) {
 TEST(Coordinator, KillsASuccessorThatGivesUpAndDoesNotEnd) {
   const event::SuccessorFailed gives_up{
       {errc::handover_refused, "no memory"}, true, true};
+  // Nor is it waited for when somebody wants to go on.
+  const CoordinatorEvent ends[] = {
+      event::Expired{Timer::step}, event::AbortRequested{},
+      event::StopRequested{}, event::IncumbentEnded{"signal 9"}};
   for (const Step step : kBeforeTheSwitch) {
-    Coordinator machine = at(step);
-    machine.on(gives_up);
-    EXPECT_TRUE(
-        has<action::KillSuccessor>(machine.on(event::Expired{Timer::step})));
-    EXPECT_TRUE(has<action::Finish>(machine.on(kCrashed)));
+    for (const auto& end : ends) {
+      Coordinator machine = at(step);
+      machine.on(gives_up);
+      EXPECT_TRUE(has<action::KillSuccessor>(machine.on(end)));
+      EXPECT_EQ(machine.step(), Step::ending);
+      EXPECT_TRUE(has<action::Finish>(machine.on(kCrashed)));
+    }
   }
   // From there on nobody would accept meanwhile.
   for (const Step step : {Step::pausing, Step::switching, Step::probation}) {
