@@ -105,7 +105,7 @@ class FaultyUpgrade {
   /// I2, I5: this generation, and nobody else.
   void expect_serves(std::uint32_t generation, const std::string& greeting) {
     EXPECT_EQ(server_.hello(), greeting) << output();
-    const ServerStatus status = wait_idle();
+    const ServerStatus status = wait_idle(server_);
     EXPECT_EQ(status.generation, generation) << output();
     EXPECT_TRUE(process().wait_alone(status.pid, kStepDeadline)) << output();
     if (next_) expect_gone_but(status.pid);
@@ -128,15 +128,6 @@ class FaultyUpgrade {
 
  private:
   /// The record may still be on its way to the disk.
-  ServerStatus wait_idle() const {
-    const auto until = std::chrono::steady_clock::now() + kStepDeadline;
-    ServerStatus status = server_.status();
-    while (status.phase != "idle" && std::chrono::steady_clock::now() < until) {
-      status = server_.status();
-    }
-    EXPECT_EQ(status.phase, "idle") << server_.process().output();
-    return status;
-  }
   void expect_recorded(const ServerStatus& status) const {
     const auto text =
         release::read_record(server_.path("state") / release::kCommitted);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 
 #include "support/server_under_test.hpp"
@@ -20,8 +21,20 @@ inline void expect_untouched(ServerUnderTest& server,
   EXPECT_EQ(server.status().phase, "idle");
 }
 
+/// One that was just started has to be committed first.
+inline ServerStatus wait_idle(const ServerUnderTest& server) {
+  const auto until = std::chrono::steady_clock::now() + kStepDeadline;
+  ServerStatus status = server.status();
+  while (status.phase != "idle" && std::chrono::steady_clock::now() < until) {
+    status = server.status();
+  }
+  EXPECT_EQ(status.phase, "idle") << server.process().output();
+  return status;
+}
+
 inline void expect_next_upgrade_works(ServerUnderTest& server,
                                       std::uint32_t serving = 1) {
+  wait_idle(server);
   const UpdateAnswer answer = server.update_to({{"greeting", "the next"}});
   EXPECT_THAT(answer.outcome, testing::StartsWith("done generation="))
       << server.process().output();
