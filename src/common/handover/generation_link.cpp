@@ -136,7 +136,7 @@ void GenerationLink::on_message(os::Received received) {
   } else if (const auto* extend = std::get_if<ExtendReady>(&message)) {
     on_extend(*extend);
   } else if (const auto* failed = std::get_if<Failed>(&message)) {
-    fail({errc::handover_refused, text::printable(failed->reason)}, true, true);
+    gives_up({errc::handover_refused, text::printable(failed->reason)});
   } else if (const auto* health = std::get_if<Health>(&message)) {
     // The answer to an older question says nothing about now.
     if (health->question != question_) return;
@@ -172,9 +172,14 @@ void GenerationLink::tell(upgrade::CoordinatorEvent event) {
   if (!muted_) tell_(std::move(event));
 }
 
-void GenerationLink::fail(Error error, bool blames_release, bool ends) {
+void GenerationLink::fail(Error error, bool blames_release) {
   if (reports_) return lost(std::move(error));
-  tell(event::SuccessorFailed{std::move(error), blames_release, ends});
+  tell(event::SuccessorFailed{std::move(error), blames_release});
+}
+
+void GenerationLink::gives_up(Error error) {
+  if (reports_) return lost(std::move(error));
+  tell(event::SuccessorFailed{.error = std::move(error), .ends = true});
 }
 
 void GenerationLink::on_hello(const protocol::Hello& hello) {

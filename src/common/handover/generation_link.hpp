@@ -94,7 +94,8 @@ class GenerationLink : public upgrade::Generation {
   void send(const protocol::Message& message,
             std::vector<os::Outgoing> handles = {});
   void tell(upgrade::CoordinatorEvent event);
-  void fail(Error error, bool blames_release = true, bool ends = false);
+  void fail(Error error, bool blames_release = true);
+  void gives_up(Error error);
 
   upgrade::Context& context_;
   const ListenerSet& listeners_;
